@@ -1,0 +1,65 @@
+//! Splits: which part of each user's sequence trains, validates and tests.
+
+use crate::data::Sequences;
+use crate::fingerprint::Fingerprint;
+
+/// One question to a recommender: given the first `end` items of a user's sequence, which item is next?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// The user.
+    pub user: u32,
+    /// Length of the history; the target stands at this place of the user's sequence.
+    pub end: u32,
+}
+
+/// A data set cut into training, validation and test. Validation and test cases are prefixes of a user's whole
+/// sequence, so nothing is stored twice.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// Names the data set, the kind of split and its settings.
+    pub fingerprint: Fingerprint,
+    /// Size of the catalogue, V.
+    pub n_items: usize,
+    /// The whole sequence of each user, oldest first, ties broken.
+    pub sequences: Sequences,
+    /// For each user, how many items from the start may be trained on.
+    pub train_len: Vec<u32>,
+    /// Validation cases.
+    pub valid: Vec<Case>,
+    /// Test cases.
+    pub test: Vec<Case>,
+    /// Histories are cut to their last `max_len` items.
+    pub max_len: usize,
+    /// Figures for people.
+    pub report: SplitReport,
+}
+
+/// What a person should know about a split.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct SplitReport {
+    /// Interactions that may be trained on.
+    pub train_interactions: u64,
+    /// Share of validation targets with the same time as the item before them.
+    pub tied_valid: f64,
+    /// Share of test targets with the same time as the item before them.
+    pub tied_test: f64,
+    /// Share of test targets that no training sequence holds.
+    pub cold_test: f64,
+}
+
+impl Split {
+    /// The training sequence of a user, oldest first (not cut to `max_len`).
+    pub fn train(&self, user: usize) -> &[u32] {
+        &self.sequences.of(user)[..self.train_len[user] as usize]
+    }
+
+    /// The history of a case, oldest first (not cut to `max_len`).
+    pub fn history(&self, case: Case) -> &[u32] {
+        &self.sequences.of(case.user as usize)[..case.end as usize]
+    }
+
+    /// The target of a case.
+    pub fn target(&self, case: Case) -> u32 {
+        self.sequences.of(case.user as usize)[case.end as usize]
+    }
+}

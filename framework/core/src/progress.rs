@@ -1,0 +1,47 @@
+//! Progress of long stages. The program installs a [`Display`]; without one nothing is shown.
+
+use std::sync::OnceLock;
+
+/// Shows progress to a person.
+pub trait Display: Send + Sync {
+    /// A stage of `total` units begins (0: unknown). The number names it in later calls.
+    fn begin(&self, what: &str, total: u64) -> u64;
+    /// `done` units are finished; `note` is a short remark such as the current loss.
+    fn update(&self, stage: u64, done: u64, note: &str);
+    /// The stage ended.
+    fn end(&self, stage: u64);
+}
+
+static DISPLAY: OnceLock<Box<dyn Display>> = OnceLock::new();
+
+/// Installs the display. The first one stays.
+pub fn install(display: Box<dyn Display>) {
+    let _ = DISPLAY.set(display);
+}
+
+/// A running stage; dropping it ends it.
+pub struct Stage {
+    id: Option<u64>,
+}
+
+/// Begins a stage of `total` units (0: unknown).
+pub fn begin(what: &str, total: u64) -> Stage {
+    Stage { id: DISPLAY.get().map(|d| d.begin(what, total)) }
+}
+
+impl Stage {
+    /// `done` units are finished.
+    pub fn update(&self, done: u64, note: &str) {
+        if let (Some(d), Some(id)) = (DISPLAY.get(), self.id) {
+            d.update(id, done, note);
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let (Some(d), Some(id)) = (DISPLAY.get(), self.id) {
+            d.end(id);
+        }
+    }
+}
