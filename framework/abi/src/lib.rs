@@ -49,7 +49,10 @@ pub struct Str {
 impl Str {
     /// Borrows `text`: the caller keeps it alive for the duration of the call.
     pub const fn new(text: &str) -> Self {
-        Self { ptr: text.as_ptr(), len: text.len() }
+        Self {
+            ptr: text.as_ptr(),
+            len: text.len(),
+        }
     }
 }
 
@@ -208,6 +211,9 @@ unsafe impl Sync for Component {}
 // SAFETY: as above.
 #[allow(unsafe_code)]
 unsafe impl Sync for Host {}
+// SAFETY: as for `Sync`.
+#[allow(unsafe_code)]
+unsafe impl Send for Manifest {}
 // SAFETY: a `Component` is immutable data and function pointers.
 #[allow(unsafe_code)]
 unsafe impl Send for Component {}

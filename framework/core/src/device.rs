@@ -11,12 +11,24 @@ use crate::error::{Error, Result};
 pub fn parse(text: &str) -> Result<Device> {
     let gpus = tch::Cuda::device_count().max(0) as usize;
     let number = match text {
-        "auto" => return Ok(if gpus > 0 { Device::Cuda(0) } else { Device::Cpu }),
+        "auto" => {
+            return Ok(if gpus > 0 {
+                Device::Cuda(0)
+            } else {
+                Device::Cpu
+            });
+        }
         "cpu" => return Ok(Device::Cpu),
         "cuda" => 0,
-        other => other.strip_prefix("cuda:").and_then(|n| n.parse().ok()).ok_or_else(|| {
-            Error::setting("device", format!("`{other}` is not `auto`, `cpu`, `cuda` or `cuda:N`"))
-        })?,
+        other => other
+            .strip_prefix("cuda:")
+            .and_then(|n| n.parse().ok())
+            .ok_or_else(|| {
+                Error::setting(
+                    "device",
+                    format!("`{other}` is not `auto`, `cpu`, `cuda` or `cuda:N`"),
+                )
+            })?,
     };
     if number < gpus {
         return Ok(Device::Cuda(number));
@@ -25,7 +37,10 @@ pub fn parse(text: &str) -> Result<Device> {
         0 => "no GPU can be used here".to_owned(),
         n => format!("the GPUs here are cuda:0 to cuda:{}", n - 1),
     };
-    Err(Error::setting("device", format!("`{text}`: {found}; `lapidary doctor` says more")))
+    Err(Error::setting(
+        "device",
+        format!("`{text}`: {found}; `lapidary doctor` says more"),
+    ))
 }
 
 /// The text that [`parse`] reads.

@@ -98,12 +98,19 @@ impl Error {
 
     /// An unusable input file; `line` counts from 1.
     pub fn data(path: impl AsRef<Path>, line: Option<u64>, reason: impl Into<String>) -> Self {
-        Self::Data { path: path.as_ref().to_path_buf(), line, reason: reason.into() }
+        Self::Data {
+            path: path.as_ref().to_path_buf(),
+            line,
+            reason: reason.into(),
+        }
     }
 
     /// A setting that cannot be used.
     pub fn setting(place: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Setting { place: place.into(), reason: reason.into() }
+        Self::Setting {
+            place: place.into(),
+            reason: reason.into(),
+        }
     }
 
     /// An unknown name, with the nearest of `known`.
@@ -115,12 +122,20 @@ impl Error {
         let mut known: Vec<String> = known.into_iter().map(|s| s.as_ref().to_owned()).collect();
         known.sort();
         let nearest = crate::suggest::nearest(name, &known);
-        Self::Unknown { what, name: name.to_owned(), nearest, known }
+        Self::Unknown {
+            what,
+            name: name.to_owned(),
+            nearest,
+            known,
+        }
     }
 
     /// A damaged stored file.
     pub fn damaged(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
-        Self::Damaged { path: path.as_ref().to_path_buf(), reason: reason.into() }
+        Self::Damaged {
+            path: path.as_ref().to_path_buf(),
+            reason: reason.into(),
+        }
     }
 
     /// Whether the user's interrupt caused it.

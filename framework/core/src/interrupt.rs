@@ -26,5 +26,9 @@ pub fn requested() -> bool {
 /// # Errors
 /// [`Error::Interrupted`] when the user asked to stop.
 pub fn check() -> Result<()> {
-    if requested() { Err(Error::Interrupted) } else { Ok(()) }
+    if requested() {
+        Err(Error::Interrupted)
+    } else {
+        Ok(())
+    }
 }

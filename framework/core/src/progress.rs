@@ -26,7 +26,9 @@ pub struct Stage {
 
 /// Begins a stage of `total` units (0: unknown).
 pub fn begin(what: &str, total: u64) -> Stage {
-    Stage { id: DISPLAY.get().map(|d| d.begin(what, total)) }
+    Stage {
+        id: DISPLAY.get().map(|d| d.begin(what, total)),
+    }
 }
 
 impl Stage {

@@ -5,19 +5,32 @@ pub fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> Vec<String> {
     let wanted = name.to_lowercase();
     let mut scored: Vec<(f64, &str)> = known
         .iter()
-        .map(|k| (strsim::jaro_winkler(&wanted, &k.as_ref().to_lowercase()), k.as_ref()))
+        .map(|k| {
+            (
+                strsim::jaro_winkler(&wanted, &k.as_ref().to_lowercase()),
+                k.as_ref(),
+            )
+        })
         .filter(|(score, k)| {
             *score > 0.8 || strsim::damerau_levenshtein(&wanted, &k.to_lowercase()) <= 2
         })
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    scored.into_iter().take(3).map(|(_, k)| k.to_owned()).collect()
+    scored
+        .into_iter()
+        .take(3)
+        .map(|(_, k)| k.to_owned())
+        .collect()
 }
 
 /// Text that follows an unknown name: the near matches, or all known names.
 pub fn phrase(nearest: &[String], known: &[String]) -> String {
     let quoted = |names: &[String]| {
-        names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+        names
+            .iter()
+            .map(|n| format!("`{n}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     match (nearest, known) {
         ([], []) => "; none is known".to_owned(),
@@ -32,7 +45,10 @@ mod tests {
 
     #[test]
     fn a_slip_finds_its_name() {
-        assert_eq!(nearest("dropuot", &["dropout", "heads", "layers"]), ["dropout"]);
+        assert_eq!(
+            nearest("dropuot", &["dropout", "heads", "layers"]),
+            ["dropout"]
+        );
         assert!(nearest("zebra", &["dropout", "heads"]).is_empty());
     }
 

@@ -1,0 +1,177 @@
+//! Language models: requests in, answers out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::component::{Component, Kind, Method};
+use crate::error::{Error, Result};
+use crate::serve::{Incoming, Serve};
+
+/// Answers requests. It sees text alone; what the answers mean is the prompt strategy's business.
+pub trait Llm: Send {
+    /// What it is.
+    ///
+    /// # Errors
+    /// When the component fails.
+    fn info(&self) -> Result<LlmInfo>;
+
+    /// Answers a batch of requests, in their order. How the batch is cut into forward passes is the model's business.
+    ///
+    /// # Errors
+    /// When a request is longer than the context, or the model fails. An error concerns the whole batch.
+    fn answer(&self, requests: &[Request]) -> Result<Vec<Answer>>;
+}
+
+/// What a language model is. `fingerprint` enters the names of all that comes out of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LlmInfo {
+    /// Name for people.
+    pub model: String,
+    /// Changes whenever answers may: weights, type of numbers, settings that matter.
+    pub fingerprint: String,
+    /// Longest prompt with its answer, in tokens; 0 where unknown.
+    pub context_length: u64,
+    /// Number of weights; 0 where unknown.
+    pub parameters: u64,
+    /// Whether it has a chat template.
+    pub chat: bool,
+}
+
+/// One question to a language model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// What it reads.
+    pub prompt: Prompt,
+    /// What is wanted.
+    pub ask: Ask,
+}
+
+/// What a language model reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// Plain text, to be continued as it stands.
+    Text(String),
+    /// Messages for the chat template, and the beginning of the model's own answer.
+    Chat {
+        /// The messages, oldest first.
+        messages: Vec<Message>,
+        /// Text that the answer begins with, may be empty.
+        answer_start: String,
+    },
+}
+
+/// One message of a chat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// Who speaks in a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Sets the scene.
+    System,
+    /// Asks.
+    User,
+    /// Answers.
+    Assistant,
+}
+
+/// What is wanted of a language model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// The log-likelihood of each continuation, each right after the prompt.
+    Likelihood {
+        /// The continuations; one that begins with a space is a new word.
+        continuations: Vec<String>,
+    },
+    /// A written answer.
+    Complete {
+        /// Most tokens to write.
+        max_tokens: u32,
+        /// Texts that end the answer; they are not part of it.
+        stop: Vec<String>,
+        /// 0 takes the likeliest token each time.
+        temperature: f64,
+        /// Seed of the choice when the temperature is not 0.
+        seed: u64,
+    },
+}
+
+/// What a language model answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// For [`Ask::Likelihood`]: one value a continuation.
+    Likelihood {
+        /// Sum of the natural log-probabilities of the continuation's tokens.
+        log_probs: Vec<f64>,
+        /// How many tokens the continuation has.
+        tokens: Vec<u32>,
+    },
+    /// For [`Ask::Complete`]: the text.
+    Text(String),
+}
+
+/// What the host tells a language model on creation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LlmContext {
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// Folders in which models are looked up by name, in this order.
+    pub model_dirs: Vec<String>,
+}
+
+/// Method numbers.
+pub mod method {
+    /// `info`.
+    pub const INFO: u32 = 1;
+    /// `answer`.
+    pub const ANSWER: u32 = 2;
+}
+
+/// Arguments of `answer`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AnswerArguments {
+    /// The requests.
+    pub requests: Vec<Request>,
+}
+
+/// Reply of `answer`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AnswerReply {
+    /// One answer a request, in their order.
+    pub answers: Vec<Answer>,
+}
+
+/// Serves language models.
+pub struct LlmKind;
+
+impl<T: Component<Context = LlmContext> + Llm> Serve<T> for LlmKind {
+    const KIND: Kind = Kind::Llm;
+
+    fn methods() -> Vec<Method> {
+        vec![
+            Method::new(method::INFO, "info", &[], &[]),
+            Method::new(method::ANSWER, "answer", &[], &[]),
+        ]
+    }
+
+    fn invoke(instance: &mut T, number: u32, call: &mut Incoming<'_>) -> Result<()> {
+        match number {
+            method::INFO => call.reply(&instance.info()?),
+            method::ANSWER => {
+                let AnswerArguments { requests } = call.arguments()?;
+                call.reply(&AnswerReply {
+                    answers: instance.answer(&requests)?,
+                })
+            }
+            other => Err(Error::Unsupported(other)),
+        }
+    }
+}

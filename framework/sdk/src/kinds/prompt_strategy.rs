@@ -1,0 +1,186 @@
+//! Prompt strategies: how a language model is asked for attribute scores, and how its answers are read.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::component::{Component, Kind, Method};
+use crate::error::{Error, Result};
+use crate::kinds::llm::{Answer, Request};
+use crate::serve::{Incoming, Serve};
+
+/// Asks for the scores of an item or a user, and reads the answers.
+///
+/// Reading goes in two steps: [`PromptStrategy::read`] turns the answers about one subject into r raw measurements;
+/// [`PromptStrategy::calibrate`] turns the measurements of many subjects into scores on the m attributes.
+pub trait PromptStrategy: Send {
+    /// The requests that concern one subject.
+    ///
+    /// # Errors
+    /// When a template cannot be filled.
+    fn requests(&self, subject: &Subject) -> Result<Vec<Request>>;
+
+    /// Reads the answers to [`PromptStrategy::requests`], in their order. An answer that cannot be read is no error:
+    /// the reading says so.
+    ///
+    /// # Errors
+    /// When the answers are not of the sort that was asked for.
+    fn read(&self, subject: &Subject, answers: &[Answer]) -> Result<Reading>;
+
+    /// Turns raw measurements into scores.
+    ///
+    /// # Shapes
+    /// `raw` f32 `[N,r]` the subjects to score; `reference` f32 `[M,r]` the population they are compared with, all
+    /// items or all users; result f32 `[N,m]`. NaN marks what could not be read.
+    ///
+    /// # Errors
+    /// When a shape does not fit.
+    fn calibrate(&self, raw: &Tensor, reference: &Tensor) -> Result<Tensor>;
+}
+
+/// What is scored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// One item.
+    Item(ItemText),
+    /// A user, by the training part of the history, oldest first.
+    User(Vec<ItemText>),
+}
+
+/// Text of an item. Fields that the data set lacks are empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ItemText {
+    /// Its title, or its identifier where it has none.
+    pub title: String,
+    /// Year, as text.
+    pub year: String,
+    /// Categories or genres.
+    pub categories: Vec<String>,
+    /// Further fields by name, such as `director` or `brand`.
+    pub fields: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What was read from the answers about one subject.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// r raw measurements; null where one could not be read.
+    pub values: Vec<Option<f32>>,
+    /// Whether an answer had to be repaired to be read.
+    pub repaired: bool,
+    /// Why something could not be read.
+    pub problem: Option<String>,
+}
+
+/// The attributes of a domain, as written in `configs/attributes/*.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeSet {
+    /// Name of the domain, such as `movies`.
+    pub domain: String,
+    /// What one item is called, such as `movie`.
+    pub item: String,
+    /// What several items are called, such as `movies`.
+    pub items: String,
+    /// What a user did with an item, such as `watched`.
+    pub verb: String,
+    /// The attributes, m of them.
+    pub attributes: Vec<Attribute>,
+}
+
+/// One attribute that a person chose and can read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// Its name: lowercase letters, digits and `_`.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// What a low score means.
+    pub low: String,
+    /// What a high score means.
+    pub high: String,
+    /// Phrases that name it, as they would follow `is best known for its`.
+    pub phrases: Vec<String>,
+}
+
+/// What the host tells a prompt strategy on creation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PromptStrategyContext {
+    /// The attributes to score.
+    pub attributes: AttributeSet,
+}
+
+/// Method numbers.
+pub mod method {
+    /// `requests`.
+    pub const REQUESTS: u32 = 1;
+    /// `read`.
+    pub const READ: u32 = 2;
+    /// `calibrate`.
+    pub const CALIBRATE: u32 = 3;
+}
+
+/// Arguments of `requests`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RequestsArguments {
+    /// The subject.
+    pub subject: Subject,
+}
+
+/// Reply of `requests`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RequestsReply {
+    /// The requests.
+    pub requests: Vec<Request>,
+}
+
+/// Arguments of `read`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReadArguments {
+    /// The subject.
+    pub subject: Subject,
+    /// The answers, in the order of the requests.
+    pub answers: Vec<Answer>,
+}
+
+/// Serves prompt strategies.
+pub struct PromptStrategyKind;
+
+impl<T: Component<Context = PromptStrategyContext> + PromptStrategy> Serve<T>
+    for PromptStrategyKind
+{
+    const KIND: Kind = Kind::PromptStrategy;
+
+    fn methods() -> Vec<Method> {
+        vec![
+            Method::new(method::REQUESTS, "requests", &[], &[]),
+            Method::new(method::READ, "read", &[], &[]),
+            Method::new(
+                method::CALIBRATE,
+                "calibrate",
+                &["raw f32 [N,r]", "reference f32 [M,r]"],
+                &["scores f32 [N,m]"],
+            ),
+        ]
+    }
+
+    fn invoke(instance: &mut T, number: u32, call: &mut Incoming<'_>) -> Result<()> {
+        match number {
+            method::REQUESTS => {
+                let RequestsArguments { subject } = call.arguments()?;
+                call.reply(&RequestsReply {
+                    requests: instance.requests(&subject)?,
+                })
+            }
+            method::READ => {
+                let ReadArguments { subject, answers } = call.arguments()?;
+                call.reply(&instance.read(&subject, &answers)?)
+            }
+            method::CALIBRATE => {
+                let scores = instance.calibrate(call.input("raw")?, call.input("reference")?)?;
+                call.give("scores", scores)
+            }
+            other => Err(Error::Unsupported(other)),
+        }
+    }
+}
