@@ -99,6 +99,31 @@ pub trait Component: Sized + Send + 'static {
     }
 }
 
+/// What the host can do with an instance of any kind: keep its state and give it back. Every [`Component`] has it.
+pub trait Stateful: Send {
+    /// The instance's state: [`Component::save`].
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    fn save(&self) -> Result<State>;
+
+    /// Takes back a state that [`Stateful::save`] handed out: [`Component::load`].
+    ///
+    /// # Errors
+    /// When the state does not fit the instance.
+    fn load(&mut self, state: &State) -> Result<()>;
+}
+
+impl<T: Component> Stateful for T {
+    fn save(&self) -> Result<State> {
+        Component::save(self)
+    }
+
+    fn load(&mut self, state: &State) -> Result<()> {
+        Component::load(self, state)
+    }
+}
+
 /// State of a component: named tensors and a JSON value.
 #[derive(Debug)]
 pub struct State {

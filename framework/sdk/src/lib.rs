@@ -52,7 +52,7 @@ pub mod kinds;
 pub mod serve;
 mod table;
 
-pub use component::{Component, Description, Kind, Method, State};
+pub use component::{Component, Description, Kind, Method, State, Stateful};
 pub use error::{Error, Result};
 pub use inventory;
 pub use lapidary_abi as abi;

@@ -119,7 +119,7 @@ unsafe extern "C" fn save<T: Component>(
 ) -> i32 {
     guarded(error, || {
         // SAFETY: `instance` came from `create` of this very table.
-        let state = unsafe { &*instance.cast::<T>() }.save()?;
+        let state = Component::save(unsafe { &*instance.cast::<T>() })?;
         for (name, tensor) in state.tensors {
             // SAFETY: the caller's sink is valid for the duration of the call.
             unsafe { give(outputs, &name, tensor)? };
@@ -146,7 +146,7 @@ unsafe extern "C" fn load<T: Component>(
             "" => serde_json::Value::Null,
             text => serde_json::from_str(text).map_err(Error::json("state"))?,
         };
-        instance.load(&State { tensors, json })
+        Component::load(instance, &State { tensors, json })
     })
 }
 

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::component::{Component, Kind, Method};
+use crate::component::{Component, Kind, Method, Stateful};
 use crate::error::{Error, Result};
 use crate::serve::{Incoming, Serve};
 
 /// A sequence model: embedded sequences in, hidden states out. It owns its parameters; the host owns the item table,
 /// the loss, the optimiser, the loop, checkpoints and evaluation.
-pub trait Backbone: Send {
+pub trait Backbone: Stateful {
     /// What it is trained for.
     ///
     /// # Errors

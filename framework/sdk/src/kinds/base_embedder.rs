@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::component::{Component, Kind, Method};
+use crate::component::{Component, Kind, Method, Stateful};
 use crate::error::{Error, Result};
 use crate::serve::{Incoming, Serve};
 
@@ -11,7 +11,7 @@ use crate::serve::{Incoming, Serve};
 ///
 /// Any backbone is also a base embedder: the host trains it on its own item table. This kind is for embedders that
 /// are not sequence models.
-pub trait BaseEmbedder: Send {
+pub trait BaseEmbedder: Stateful {
     /// Learns from the training interactions.
     ///
     /// # Errors

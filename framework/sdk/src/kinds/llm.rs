@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Component, Kind, Method};
+use crate::component::{Component, Kind, Method, Stateful};
 use crate::error::{Error, Result};
 use crate::serve::{Incoming, Serve};
 
 /// Answers requests. It sees text alone; what the answers mean is the prompt strategy's business.
-pub trait Llm: Send {
+pub trait Llm: Stateful {
     /// What it is.
     ///
     /// # Errors

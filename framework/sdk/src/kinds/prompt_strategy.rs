@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::component::{Component, Kind, Method};
+use crate::component::{Component, Kind, Method, Stateful};
 use crate::error::{Error, Result};
 use crate::kinds::llm::{Answer, Request};
 use crate::serve::{Incoming, Serve};
@@ -12,7 +12,7 @@ use crate::serve::{Incoming, Serve};
 ///
 /// Reading goes in two steps: [`PromptStrategy::read`] turns the answers about one subject into r raw measurements;
 /// [`PromptStrategy::calibrate`] turns the measurements of many subjects into scores on the m attributes.
-pub trait PromptStrategy: Send {
+pub trait PromptStrategy: Stateful {
     /// The requests that concern one subject.
     ///
     /// # Errors

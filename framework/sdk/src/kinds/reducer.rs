@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::component::{Component, Kind, Method};
+use crate::component::{Component, Kind, Method, Stateful};
 use crate::error::{Error, Result};
 use crate::serve::{Incoming, Serve};
 
 /// Fits on a table and transforms tables to fewer columns.
-pub trait Reducer: Send {
+pub trait Reducer: Stateful {
     /// Learns how to reduce to `dim` columns. Returns the share of variance that each column explains, where it has
     /// such a measure.
     ///
