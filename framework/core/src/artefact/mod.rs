@@ -1,1 +1,11 @@
-//! Filled in next.
+//! Artefacts: what a stage computed, named by a fingerprint of all that went into it.
+//!
+//! A finished artefact is a folder with `tensors.safetensors` and `artefact.json`. It appears by one rename, so nobody
+//! ever sees half of one; it is checked when it is read, and made again when it does not hold.
+
+mod content;
+mod lock;
+mod store;
+
+pub use content::Content;
+pub use store::{Origin, Stage, Store};
