@@ -1,7 +1,18 @@
 //! Splits: which part of each user's sequence trains, validates and tests.
 
+mod leave_one_out;
+mod order;
+mod report;
+mod temporal;
+#[cfg(test)]
+mod tests;
+
 use crate::data::Sequences;
+use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
+
+pub use leave_one_out::{LeaveOneOut, leave_one_out};
+pub use temporal::{Targets, Temporal, temporal};
 
 /// One question to a recommender: given the first `end` items of a user's sequence, which item is next?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +48,26 @@ pub struct Split {
 /// What a person should know about a split.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct SplitReport {
+    /// Whether the data set has times; without them the source's order is kept and ties cannot be told.
+    pub has_times: bool,
     /// Interactions that may be trained on.
     pub train_interactions: u64,
+    /// Number of validation cases.
+    pub valid_cases: u64,
+    /// Number of test cases.
+    pub test_cases: u64,
+    /// Targets left out because their user has no earlier interaction.
+    pub without_history: u64,
     /// Share of validation targets with the same time as the item before them.
     pub tied_valid: f64,
     /// Share of test targets with the same time as the item before them.
     pub tied_test: f64,
+    /// Share of validation targets that no training sequence holds.
+    pub cold_valid: f64,
     /// Share of test targets that no training sequence holds.
     pub cold_test: f64,
+    /// Share of test targets that their user's history already holds.
+    pub repeated_test: f64,
 }
 
 impl Split {
@@ -62,4 +85,26 @@ impl Split {
     pub fn target(&self, case: Case) -> u32 {
         self.sequences.of(case.user as usize)[case.end as usize]
     }
+}
+
+impl Split {
+    /// Takes the sequences in and fills the report.
+    fn finish(&mut self, ordered: order::Ordered, without_history: u64) {
+        self.sequences = ordered.sequences;
+        self.report = report::report(self, ordered.times.as_deref(), without_history);
+    }
+}
+
+fn check_max_len(kind: &str, max_len: usize) -> Result<()> {
+    if max_len > 0 {
+        return Ok(());
+    }
+    Err(Error::setting(
+        format!("{kind}.max_len"),
+        "0 leaves no history; at least 1 is needed",
+    ))
+}
+
+fn as_json(settings: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(settings).unwrap_or_default()
 }

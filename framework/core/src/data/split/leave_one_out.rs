@@ -1,0 +1,91 @@
+//! Leave-one-out: each user's last interaction tests, the one before it validates.
+
+use serde::{Deserialize, Serialize};
+
+use super::order::ordered;
+use super::{Case, Split, SplitReport};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::fingerprint::Builder;
+
+/// Settings of [`leave_one_out`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LeaveOneOut {
+    /// Histories are cut to their last `max_len` items.
+    pub max_len: usize,
+    /// Breaks ties in time.
+    pub seed: u64,
+    /// Users with fewer interactions train only; at least 3.
+    pub min_len: usize,
+}
+
+impl Default for LeaveOneOut {
+    fn default() -> Self {
+        Self {
+            max_len: 50,
+            seed: 0,
+            min_len: 3,
+        }
+    }
+}
+
+/// Cuts each user's sequence: the last item tests, the one before it validates, the others train.
+///
+/// # Errors
+/// [`Error::Setting`] for values out of range, or when no user has enough interactions.
+pub fn leave_one_out(data: &Dataset, settings: &LeaveOneOut) -> Result<Split> {
+    super::check_max_len("leave_one_out", settings.max_len)?;
+    if settings.min_len < 3 {
+        let reason = format!(
+            "{} is too small; a test, a validation and a training item are 3",
+            settings.min_len
+        );
+        return Err(Error::setting("leave_one_out.min_len", reason));
+    }
+    let ordered = ordered(data, settings.seed)?;
+    let lengths = ordered
+        .sequences
+        .offsets
+        .windows(2)
+        .map(|w| (w[1] - w[0]) as usize);
+    let (mut train_len, mut valid, mut test) = (Vec::new(), Vec::new(), Vec::new());
+    for (user, n) in lengths.enumerate() {
+        let evaluated = n >= settings.min_len;
+        let trains = if evaluated { n - 2 } else { n } as u32;
+        train_len.push(trains);
+        if evaluated {
+            valid.push(Case {
+                user: user as u32,
+                end: trains,
+            });
+            test.push(Case {
+                user: user as u32,
+                end: trains + 1,
+            });
+        }
+    }
+    if test.is_empty() {
+        let reason = format!(
+            "no user of `{}` has {} interactions",
+            data.name(),
+            settings.min_len
+        );
+        return Err(Error::setting("leave_one_out", reason));
+    }
+    let mut split = Split {
+        fingerprint: Builder::new("split")
+            .part("data", data.fingerprint())
+            .json("leave one out", &super::as_json(settings))
+            .finish(),
+        n_items: data.items(),
+        sequences: Default::default(),
+        train_len,
+        valid,
+        test,
+        max_len: settings.max_len,
+        report: SplitReport::default(),
+    };
+    split.finish(ordered, 0);
+    Ok(split)
+}
