@@ -25,6 +25,11 @@ impl Fingerprint {
         &self.0
     }
 
+    /// Fingerprint of bytes, as `sha256sum` prints it.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(hex(&Sha256::digest(bytes)))
+    }
+
     /// Fingerprint of a file's bytes.
     ///
     /// # Errors

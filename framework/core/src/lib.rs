@@ -13,6 +13,7 @@ pub mod plugin;
 pub mod progress;
 pub mod rank;
 pub mod refine;
+pub mod run;
 pub mod suggest;
 pub mod train;
 

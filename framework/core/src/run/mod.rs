@@ -1,0 +1,24 @@
+//! The folder that a run leaves behind.
+//!
+//! ```text
+//! runs/quickstart-20260131-174502/
+//!   run.json         script, settings, seeds, versions, fingerprints, device, times, outcome
+//!   script.lua       the script as it was
+//!   metrics.jsonl    one object a line: time, stage, epoch or step, values
+//!   tensorboard/     the same curves as event files, one folder a stage
+//!   rankings/        TREC run and qrels files
+//!   tables/          each table as CSV and as Markdown
+//! ```
+//!
+//! Nothing of a finished run is ever touched again: every run makes a folder of its own.
+
+mod events;
+mod folder;
+mod manifest;
+mod metrics;
+mod table;
+
+pub use folder::RunFolder;
+pub use manifest::{Outcome, Start};
+pub use metrics::Point;
+pub use table::Table;
