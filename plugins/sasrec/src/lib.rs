@@ -1,1 +1,19 @@
-//! lapidary-sasrec
+//! SASRec: self-attentive sequential recommendation, as a backbone.
+//!
+//! W.-C. Kang, J. McAuley, *Self-Attentive Sequential Recommendation*, ICDM 2018,
+//! <https://arxiv.org/abs/1808.09781>. See [`SasRec`] for the layers and for where they differ from the paper.
+
+mod attention;
+mod feed_forward;
+mod layers;
+mod model;
+mod parameters;
+mod positions;
+pub mod reference;
+mod settings;
+
+pub use model::SasRec;
+pub use settings::{Activation, NormOrder, Settings};
+
+lapidary_sdk::register!(backbone: SasRec);
+lapidary_sdk::export_plugin!();

@@ -1,0 +1,55 @@
+//! Causal multi-head self-attention.
+
+use lapidary_sdk::prelude::*;
+
+use crate::layers::Linear;
+use crate::parameters::Parameters;
+
+/// Each position attends to itself and those before it.
+///
+/// Rows are padded on the right, so no real position ever sees padding and no mask is needed. The three input
+/// projections are one matrix of shape `[3d,d]`.
+pub(crate) struct Attention {
+    input: Linear,
+    output: Linear,
+    heads: i64,
+    dropout: f64,
+}
+
+impl Attention {
+    pub(crate) fn new(
+        parameters: &mut Parameters,
+        name: &str,
+        dim: i64,
+        heads: i64,
+        dropout: f64,
+    ) -> Result<Self> {
+        Ok(Self {
+            input: Linear::new(parameters, &format!("{name}.in_proj"), dim, 3 * dim)?,
+            output: Linear::new(parameters, &format!("{name}.out_proj"), dim, dim)?,
+            heads,
+            dropout,
+        })
+    }
+
+    /// # Shapes
+    /// `x` and the result f32 `[B,L,d]`.
+    pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let (batch, length, dim) = x.size3()?;
+        let heads = self.input.forward(x)?;
+        let heads = heads.f_view([batch, length, 3, self.heads, dim / self.heads])?;
+        let [q, k, v] = three(heads.f_permute([2, 0, 3, 1, 4])?.f_unbind(0)?)?;
+        let dropout = if train { self.dropout } else { 0.0 };
+        let no_mask = None::<&Tensor>;
+        let mixed = Tensor::f_scaled_dot_product_attention(
+            &q, &k, &v, no_mask, dropout, true, None, false,
+        )?;
+        let joined = mixed.f_transpose(1, 2)?.f_reshape([batch, length, dim])?;
+        self.output.forward(&joined)
+    }
+}
+
+fn three(tensors: Vec<Tensor>) -> Result<[Tensor; 3]> {
+    <[Tensor; 3]>::try_from(tensors)
+        .map_err(|t| Error::invalid(format!("expected q, k and v; found {} tensors", t.len())))
+}

@@ -1,0 +1,105 @@
+//! The settings of a script, and what must hold among them.
+
+use lapidary_sdk::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`crate::SasRec`]. The defaults are the paper's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Number of blocks, each of self-attention and a feed-forward network.
+    pub layers: u32,
+    /// Attention heads of a block; the embedding size must be a multiple of it.
+    pub heads: i64,
+    /// Probability of dropping a value in training: of the embedded input, the attention weights, and what each
+    /// attention and feed-forward network gives.
+    pub dropout: f64,
+    /// Where the layer norms stand: `pre`, before attention and feed-forward network, as in the paper; or `post`,
+    /// after the residual sum.
+    pub norm: NormOrder,
+    /// Width of the feed-forward network over the embedding size.
+    pub hidden_factor: i64,
+    /// Activation of the feed-forward network: `relu` or `gelu`.
+    pub activation: Activation,
+    /// Whether the input is multiplied by the square root of the embedding size before the positions are added.
+    pub scale_input: bool,
+    /// Standard deviation of the initial weights.
+    pub init_std: f64,
+    /// Whether a last layer norm follows the blocks.
+    pub final_norm: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            layers: 2,
+            heads: 1,
+            dropout: 0.2,
+            norm: NormOrder::Pre,
+            hidden_factor: 1,
+            activation: Activation::Relu,
+            scale_input: true,
+            init_std: 0.02,
+            final_norm: true,
+        }
+    }
+}
+
+/// Where the layer norms stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NormOrder {
+    /// `x + f(norm(x))`
+    Pre,
+    /// `norm(x + f(x))`
+    Post,
+}
+
+/// Activation of the feed-forward network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `max(x, 0)`
+    Relu,
+    /// `x Φ(x)`, exactly.
+    Gelu,
+}
+
+impl Settings {
+    /// Checks the settings against each other and the context.
+    pub(crate) fn check(&self, context: &BackboneContext) -> Result<()> {
+        let BackboneContext { dim, max_len, .. } = *context;
+        let wrong = |text: String| Err(Error::invalid(text));
+        if dim < 1 || max_len < 1 {
+            return wrong(format!(
+                "embedding size and longest sequence must be at least 1; found {dim} and {max_len}"
+            ));
+        }
+        if self.layers < 1 || self.hidden_factor < 1 {
+            return wrong(format!(
+                "`layers` and `hidden_factor` must be at least 1; found {} and {}",
+                self.layers, self.hidden_factor
+            ));
+        }
+        if self.heads < 1 || dim % self.heads != 0 {
+            return wrong(format!(
+                "the embedding size {dim} must be a multiple of `heads`, which is {}",
+                self.heads
+            ));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return wrong(format!(
+                "`dropout` must be at least 0 and less than 1; found {}",
+                self.dropout
+            ));
+        }
+        if !(self.init_std > 0.0 && self.init_std.is_finite()) {
+            return wrong(format!(
+                "`init_std` must be greater than 0; found {}",
+                self.init_std
+            ));
+        }
+        Ok(())
+    }
+}

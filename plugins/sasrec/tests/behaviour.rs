@@ -1,0 +1,155 @@
+//! What a causal backbone promises, whatever its weights.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{context, largest_difference, mask, model};
+use lapidary_sasrec::{Activation, NormOrder, SasRec, Settings};
+use lapidary_sdk::prelude::*;
+
+const DIM: i64 = 12;
+const MAX_LEN: i64 = 6;
+
+fn settings() -> Settings {
+    Settings {
+        heads: 3,
+        init_std: 0.3,
+        ..Settings::default()
+    }
+}
+
+fn input(rows: i64, length: i64) -> Tensor {
+    tch::manual_seed(11);
+    Tensor::randn([rows, length, DIM], (DType::Float, Device::Cpu))
+}
+
+fn variants() -> Vec<Settings> {
+    let orders = [NormOrder::Pre, NormOrder::Post];
+    let with = |norm| {
+        [Activation::Relu, Activation::Gelu].map(|activation| Settings {
+            norm,
+            activation,
+            hidden_factor: 4,
+            final_norm: norm == NormOrder::Pre,
+            ..settings()
+        })
+    };
+    orders.into_iter().flat_map(with).collect()
+}
+
+#[test]
+fn the_future_does_not_change_the_past() {
+    for settings in variants() {
+        let model = model(settings, DIM, MAX_LEN);
+        let mask = mask(&[6, 6], MAX_LEN);
+        let before = input(2, MAX_LEN);
+        let after = before.copy();
+        let _ = after.narrow(1, 4, 2).fill_(9.0);
+        let [a, b] = [before, after].map(|x| model.forward(&x, &mask, false).unwrap());
+        assert_eq!(a.narrow(1, 0, 4), b.narrow(1, 0, 4));
+        assert!(largest_difference(&a.narrow(1, 4, 2), &b.narrow(1, 4, 2)) > 1e-3);
+    }
+}
+
+#[test]
+fn padding_does_not_change_what_is_real() {
+    let model = model(settings(), DIM, MAX_LEN);
+    let short = input(1, 3);
+    let alone = model.forward(&short, &mask(&[3], 3), false).unwrap();
+    let padded = Tensor::cat(&[&short, &input(1, 3).fill_(1e6)], 1);
+    let padded = model.forward(&padded, &mask(&[3], 6), false).unwrap();
+    assert!(largest_difference(&alone, &padded.narrow(1, 0, 3)) < 1e-6);
+}
+
+#[test]
+fn the_last_item_has_the_last_position() {
+    let used = |length: i64| {
+        let model = model(settings(), DIM, MAX_LEN);
+        let hidden = model.forward(&input(1, length), &mask(&[length], length), false);
+        let target = Tensor::randn([1, length, DIM], (DType::Float, Device::Cpu));
+        (hidden.unwrap() * target).sum(DType::Float).backward();
+        let (name, table) = model.parameters().unwrap().remove(0);
+        assert_eq!(name, "position.weight");
+        let sums = table.grad().abs().sum_dim_intlist(1, false, DType::Float);
+        Vec::<bool>::try_from(sums.gt(0.0)).unwrap()
+    };
+    assert_eq!(used(2), [false, false, false, false, true, true]);
+    assert_eq!(used(6), [true; 6]);
+}
+
+#[test]
+fn gradients_reach_every_parameter() {
+    for settings in variants() {
+        let model = model(settings, DIM, MAX_LEN);
+        let input = input(2, MAX_LEN).set_requires_grad(true);
+        let hidden = model.forward(&input, &mask(&[6, 6], MAX_LEN), true);
+        let target = Tensor::randn([2, MAX_LEN, DIM], (DType::Float, Device::Cpu));
+        (hidden.unwrap() * target).sum(DType::Float).backward();
+        assert!(input.grad().abs().max().double_value(&[]) > 0.0);
+        for (name, parameter) in model.parameters().unwrap() {
+            assert!(parameter.grad().defined(), "{name}");
+            let largest = parameter.grad().abs().max().double_value(&[]);
+            assert!(largest > 0.0, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_saved_state_gives_the_same_hidden_states() {
+    let (input, mask) = (input(2, MAX_LEN), mask(&[6, 2], MAX_LEN));
+    let first = model(settings(), DIM, MAX_LEN);
+    tch::manual_seed(99);
+    let mut second = SasRec::create(settings(), context(DIM, MAX_LEN)).unwrap();
+    let run = |m: &SasRec| m.forward(&input, &mask, false).unwrap();
+    assert_ne!(run(&first), run(&second));
+    second.load(&first.save().unwrap()).unwrap();
+    assert_eq!(run(&first), run(&second));
+}
+
+#[test]
+fn parameters_share_storage_with_the_model() {
+    let model = model(settings(), DIM, MAX_LEN);
+    let (input, mask) = (input(1, 2), mask(&[2], 2));
+    let before = model.forward(&input, &mask, false).unwrap();
+    tch::no_grad(|| {
+        for (_, parameter) in model.parameters().unwrap() {
+            let _ = parameter.shallow_clone().f_add_scalar_(0.1).unwrap();
+        }
+    });
+    assert_ne!(before, model.forward(&input, &mask, false).unwrap());
+}
+
+#[test]
+fn settings_that_do_not_fit_are_refused() {
+    let refused = |change: &dyn Fn(&mut Settings), what: &str| {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let error = SasRec::create(settings, context(64, 50)).err().unwrap();
+        assert!(error.to_string().contains(what), "{error}");
+    };
+    refused(&|s| s.heads = 3, "64 must be a multiple of `heads`");
+    refused(&|s| s.heads = 0, "`heads`");
+    refused(&|s| s.layers = 0, "`layers`");
+    refused(&|s| s.hidden_factor = 0, "`hidden_factor`");
+    refused(&|s| s.dropout = 1.0, "`dropout`");
+    refused(&|s| s.dropout = f64::NAN, "`dropout`");
+    refused(&|s| s.init_std = 0.0, "`init_std`");
+    let unknown = serde_json::from_str::<Settings>(r#"{"head": 2}"#).unwrap_err();
+    assert!(unknown.to_string().contains("head"));
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_refused() {
+    let model = model(settings(), DIM, MAX_LEN);
+    let refused = |input: &Tensor, mask: &Tensor, what: &str| {
+        let error = model.forward(input, mask, false).unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+    };
+    let right = input(1, 2);
+    refused(&right.narrow(2, 0, 5), &mask(&[2], 2), "[B,L,12]");
+    refused(&input(1, 7), &mask(&[7], 7), "L at most 6");
+    refused(&right.get(0), &mask(&[2], 2), "[B,L,12]");
+    refused(&right, &mask(&[2], 3), "`mask`");
+    refused(&right, &mask(&[2], 2).to_kind(DType::Float), "bool");
+    refused(&right.to_kind(DType::Double), &mask(&[2], 2), "f32");
+}
