@@ -1,5 +1,6 @@
 //! Progress of long stages. The program installs a [`Display`]; without one nothing is shown.
 
+use std::io::Write;
 use std::sync::OnceLock;
 
 /// Shows progress to a person.
@@ -10,6 +11,10 @@ pub trait Display: Send + Sync {
     fn update(&self, stage: u64, done: u64, note: &str);
     /// The stage ended.
     fn end(&self, stage: u64);
+    /// A line of the program's own output.
+    fn print(&self, line: &str) {
+        write_line(line);
+    }
 }
 
 static DISPLAY: OnceLock<Box<dyn Display>> = OnceLock::new();
@@ -17,6 +22,19 @@ static DISPLAY: OnceLock<Box<dyn Display>> = OnceLock::new();
 /// Installs the display. The first one stays.
 pub fn install(display: Box<dyn Display>) {
     let _ = DISPLAY.set(display);
+}
+
+/// Writes a line to standard output; where a display is installed, in a way that does not cut through its bars.
+pub fn print(line: &str) {
+    match DISPLAY.get() {
+        Some(display) => display.print(line),
+        None => write_line(line),
+    }
+}
+
+fn write_line(line: &str) {
+    // Nobody may be reading any more, as in `lapidary … | head`: that is no failure of the work.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// A running stage; dropping it ends it.
