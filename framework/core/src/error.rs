@@ -138,6 +138,31 @@ impl Error {
         }
     }
 
+    /// Wraps what a component reported with who it was and what it was asked; an interrupt stays one.
+    pub fn component(
+        component: impl Into<String>,
+        method: &'static str,
+    ) -> impl FnOnce(lapidary_sdk::Error) -> Self {
+        let component = component.into();
+        move |source| match source {
+            lapidary_sdk::Error::Interrupted => Self::Interrupted,
+            lapidary_sdk::Error::Call {
+                component,
+                method,
+                message,
+            } => Self::Component {
+                component,
+                method,
+                message,
+            },
+            other => Self::Component {
+                component,
+                method: method.to_owned(),
+                message: other.to_string(),
+            },
+        }
+    }
+
     /// Whether the user's interrupt caused it.
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Self::Interrupted)
