@@ -1,1 +1,16 @@
-//! Filled in next.
+//! Guided scores: what a language model says of items and users, attribute by attribute.
+//!
+//! A [`Scorer`] renders requests through a prompt strategy, asks only what the [`Cache`] does not know, and turns the
+//! answers into [`GuidedScores`]. [`attributes::load`] reads the attributes; [`agreement`] holds scores against known
+//! categories.
+
+pub mod agreement;
+pub mod attributes;
+mod cache;
+mod measure;
+mod score;
+mod scores;
+
+pub use cache::{Cache, Key};
+pub use score::{Scorer, Users};
+pub use scores::{Figures, GuidedScores, Tally};

@@ -1,0 +1,213 @@
+//! Asking about many subjects: only what the cache does not know, in batches, each kept as it comes.
+
+use std::collections::HashSet;
+
+use lapidary_sdk::kinds::{Answer, ItemText, Llm, PromptStrategy, Reading, Request, Subject};
+
+use super::cache::{Asker, Cache, Key};
+use super::scores::Tally;
+use crate::error::{Error, Result};
+use crate::interrupt;
+use crate::progress::{self, Stage};
+
+const NAMED_PROBLEMS: usize = 5;
+
+/// One run of questions and answers.
+pub(super) struct Asking<'a> {
+    pub llm: &'a dyn Llm,
+    pub strategy: &'a dyn PromptStrategy,
+    pub cache: &'a Cache,
+    pub asker: Asker,
+    pub batch: usize,
+}
+
+/// Raw measurements, `[N,r]` row by row; NaN where something could not be read.
+pub(super) struct Measured {
+    pub values: Vec<f32>,
+    pub width: usize,
+    pub tally: Tally,
+}
+
+/// Requests that wait for a full batch.
+#[derive(Default)]
+struct Waiting {
+    keys: Vec<Key>,
+    requests: Vec<Request>,
+    known: HashSet<Key>,
+}
+
+impl Asking<'_> {
+    /// Measures `n` subjects. `subject` gives none for one about whom there is nothing to ask.
+    pub(super) fn measure(
+        &self,
+        what: &str,
+        n: usize,
+        subject: &dyn Fn(usize) -> Option<Subject>,
+    ) -> Result<Measured> {
+        let mut tally = Tally::default();
+        let keys = self.ask_all(what, n, subject, &mut tally)?;
+        let mut rows = Vec::with_capacity(n);
+        for (i, keys) in keys.iter().enumerate() {
+            interrupt::check()?;
+            let reading = match subject(i) {
+                Some(subject) => Some(self.read(&subject, keys, &mut tally)?),
+                None => None,
+            };
+            rows.push(reading);
+        }
+        pack(&rows, tally)
+    }
+
+    fn ask_all(
+        &self,
+        what: &str,
+        n: usize,
+        subject: &dyn Fn(usize) -> Option<Subject>,
+        tally: &mut Tally,
+    ) -> Result<Vec<Vec<Key>>> {
+        let stage = progress::begin(what, n as u64);
+        let (mut waiting, mut all) = (Waiting::default(), Vec::with_capacity(n));
+        for i in 0..n {
+            let mut keys = Vec::new();
+            if let Some(subject) = subject(i) {
+                tally.subjects += 1;
+                let requests = self.strategy.requests(&subject);
+                for request in requests.map_err(Error::component("prompt strategy", "requests"))? {
+                    let key = self.asker.key(&request)?;
+                    self.enqueue(request, &key, &mut waiting, tally)?;
+                    keys.push(key);
+                }
+            }
+            all.push(keys);
+            while waiting.requests.len() >= self.batch {
+                self.flush(&mut waiting, tally)?;
+                report(&stage, i + 1, tally);
+            }
+            if i % 64 == 0 {
+                interrupt::check()?;
+                report(&stage, i, tally);
+            }
+        }
+        while !waiting.requests.is_empty() {
+            self.flush(&mut waiting, tally)?;
+        }
+        report(&stage, n, tally);
+        Ok(all)
+    }
+
+    fn enqueue(
+        &self,
+        request: Request,
+        key: &Key,
+        waiting: &mut Waiting,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        if waiting.known.contains(key) || self.cache.get(key)?.is_some() {
+            tally.cached += 1;
+            return Ok(());
+        }
+        waiting.known.insert(key.clone());
+        waiting.keys.push(key.clone());
+        waiting.requests.push(request);
+        Ok(())
+    }
+
+    /// Asks one batch and keeps its answers.
+    fn flush(&self, waiting: &mut Waiting, tally: &mut Tally) -> Result<()> {
+        interrupt::check()?;
+        let n = self.batch.min(waiting.requests.len());
+        let requests: Vec<_> = waiting.requests.drain(..n).collect();
+        let keys: Vec<_> = waiting.keys.drain(..n).collect();
+        let answers = self.llm.answer(&requests);
+        let answers = answers.map_err(Error::component("llm", "answer"))?;
+        if answers.len() != n {
+            return Err(fault(
+                "llm",
+                "answer",
+                format!("{n} requests got {} answers", answers.len()),
+            ));
+        }
+        self.cache.put(keys.iter().zip(&answers))?;
+        for key in &keys {
+            waiting.known.remove(key);
+        }
+        tally.asked += n as u64;
+        Ok(())
+    }
+
+    fn read(&self, subject: &Subject, keys: &[Key], tally: &mut Tally) -> Result<Reading> {
+        let mut answers: Vec<Answer> = Vec::with_capacity(keys.len());
+        for key in keys {
+            let answer = self.cache.get(key)?;
+            answers.push(answer.ok_or_else(|| {
+                fault(
+                    "llm",
+                    "answer",
+                    "an answer vanished from the cache; run again".to_owned(),
+                )
+            })?);
+        }
+        let reading = self.strategy.read(subject, &answers);
+        let reading = reading.map_err(Error::component("prompt strategy", "read"))?;
+        tally.repaired += u64::from(reading.repaired);
+        if let Some(problem) = &reading.problem {
+            tally.unread += 1;
+            if tally.problems.len() < NAMED_PROBLEMS {
+                tally
+                    .problems
+                    .push(format!("{}: {problem}", title(subject)));
+            }
+        }
+        Ok(reading)
+    }
+}
+
+fn report(stage: &Stage, done: usize, tally: &Tally) {
+    stage.update(
+        done as u64,
+        &format!("{} asked, {} known", tally.asked, tally.cached),
+    );
+}
+
+/// Puts readings into rows of equal width.
+fn pack(rows: &[Option<Reading>], tally: Tally) -> Result<Measured> {
+    let width = rows.iter().flatten().next().map_or(0, |r| r.values.len());
+    let mut values = Vec::with_capacity(rows.len() * width);
+    for row in rows {
+        match row {
+            None => values.extend(std::iter::repeat_n(f32::NAN, width)),
+            Some(row) if row.values.len() == width => {
+                let finite = |v: &Option<f32>| v.filter(|v| v.is_finite()).unwrap_or(f32::NAN);
+                values.extend(row.values.iter().map(finite));
+            }
+            Some(row) => {
+                let text = format!("readings of {width} and {} values", row.values.len());
+                return Err(fault("prompt strategy", "read", text));
+            }
+        }
+    }
+    Ok(Measured {
+        values,
+        width,
+        tally,
+    })
+}
+
+fn title(subject: &Subject) -> String {
+    let quoted = |item: &ItemText| format!("“{}”", item.title);
+    match subject {
+        Subject::Item(item) => quoted(item),
+        Subject::User(items) => match items.last() {
+            Some(last) => format!("a user of {} items, last {}", items.len(), quoted(last)),
+            None => "a user without items".to_owned(),
+        },
+    }
+}
+
+pub(super) fn fault(component: &str, method: &str, message: String) -> Error {
+    Error::Component {
+        component: component.to_owned(),
+        method: method.to_owned(),
+        message,
+    }
+}
