@@ -1,1 +1,25 @@
-//! Filled in next.
+//! Ranking of the whole catalogue, metrics, comparison of runs, TREC files.
+//!
+//! [`rank`] asks a [`Scorer`] for the scores of all items, a block of cases at a time, and keeps where each target
+//! came out. Metrics are computed from that: [`Ranking::report`].
+
+mod bootstrap;
+mod lists;
+mod metrics;
+mod popularity;
+mod ranking;
+mod report;
+mod scorer;
+mod seen;
+pub mod trec;
+
+#[cfg(test)]
+mod tests;
+
+pub use bootstrap::{Bootstrap, Difference};
+pub use lists::TopLists;
+pub use metrics::{Curve, Measure, Metric};
+pub use popularity::Popularity;
+pub use ranking::{Options, Places, Ranking, rank};
+pub use report::{Catalogue, Report, Values};
+pub use scorer::{Query, Scorer};

@@ -1,0 +1,91 @@
+//! Lists of the best items.
+
+use tch::Tensor;
+
+use crate::error::Result;
+
+/// The best items of each case, best first. A list is shorter than k where fewer items may be recommended.
+#[derive(Clone, Debug, Default)]
+pub struct TopLists {
+    /// Longest list, k.
+    pub k: usize,
+    /// Where each case's list begins; one more at the end.
+    pub offsets: Vec<usize>,
+    /// Items, list after list.
+    pub items: Vec<u32>,
+    /// Their scores.
+    pub scores: Vec<f32>,
+}
+
+impl TopLists {
+    /// The list of a case: items and their scores.
+    pub fn of(&self, case: usize) -> (&[u32], &[f32]) {
+        let range = self.offsets[case]..self.offsets[case + 1];
+        (&self.items[range.clone()], &self.scores[range])
+    }
+
+    /// Number of lists.
+    pub fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// Whether there is no list.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Collects the best of each block.
+pub(super) struct Collector {
+    k: usize,
+    scores: Vec<Tensor>,
+    items: Vec<Tensor>,
+}
+
+impl Collector {
+    pub fn new(k: usize) -> Self {
+        Self {
+            k,
+            scores: Vec::new(),
+            items: Vec::new(),
+        }
+    }
+
+    /// Takes the best of a block of scores `[B,V]`.
+    pub fn add(&mut self, scores: &Tensor) -> Result<()> {
+        let (best, items) = scores.f_topk(self.k as i64, 1, true, true)?;
+        self.scores.push(best);
+        self.items.push(items);
+        Ok(())
+    }
+
+    /// Reads the lists; row n of the blocks belongs to case `order[n]`.
+    pub fn finish(self, order: &[usize]) -> Result<TopLists> {
+        let mut lists = TopLists {
+            k: self.k,
+            offsets: vec![0],
+            ..TopLists::default()
+        };
+        if order.is_empty() || self.k == 0 {
+            lists.offsets = vec![0; order.len() + 1];
+            return Ok(lists);
+        }
+        let scores = Vec::<f32>::try_from(&Tensor::f_cat(&self.scores, 0)?.f_view([-1i64])?)?;
+        let items = Vec::<i64>::try_from(&Tensor::f_cat(&self.items, 0)?.f_view([-1i64])?)?;
+        let mut row_of = vec![0; order.len()];
+        for (row, &case) in order.iter().enumerate() {
+            row_of[case] = row;
+        }
+        for row in row_of {
+            let range = row * self.k..(row + 1) * self.k;
+            for (&score, &item) in scores[range.clone()].iter().zip(&items[range]) {
+                if score > f32::NEG_INFINITY {
+                    lists.scores.push(score);
+                    lists.items.push(item as u32);
+                }
+            }
+            lists.offsets.push(lists.items.len());
+        }
+        Ok(lists)
+    }
+}
