@@ -1,0 +1,191 @@
+//! Settings of training.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::schedule::{Decay, Schedule};
+use crate::error::{Error, Result};
+use crate::rank::{Measure, Metric};
+
+/// How to train. Every field has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Passes over the training part at most.
+    pub epochs: u32,
+    /// Sequences in a batch, B.
+    pub batch_size: usize,
+    /// What is minimised.
+    pub loss: LossKind,
+    /// Sampled negatives a position, for `bce` and `bpr`.
+    pub negatives: usize,
+    /// The optimiser.
+    pub optimiser: OptimiserKind,
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises from near 0.
+    pub warmup_steps: u64,
+    /// How the learning rate falls after that, until the last epoch.
+    pub decay: Decay,
+    /// Adam's decay of the mean gradient.
+    pub beta1: f64,
+    /// Adam's decay of the mean squared gradient.
+    pub beta2: f64,
+    /// Adam's guard against division by zero.
+    pub epsilon: f64,
+    /// Weight decay: added to the gradient by `adam`, taken from the weights by `adamw`.
+    pub weight_decay: f64,
+    /// Gradients are scaled down to this norm over all parameters; none leaves them.
+    pub clip_norm: Option<f64>,
+    /// Metric that decides which epoch is best: full ranking of the validation cases, seen items removed.
+    pub validation: Metric,
+    /// Further metrics to compute at each validation.
+    pub report: Vec<Metric>,
+    /// Epochs between validations.
+    pub validate_every: u32,
+    /// Validate on a seeded sample of so many cases; none takes all.
+    pub validation_cases: Option<usize>,
+    /// Stop after so many validations without a new best; 0 never stops early.
+    pub patience: u32,
+    /// Epochs between checkpoints.
+    pub checkpoint_every: u32,
+    /// Seed of all that is random.
+    pub seed: u64,
+}
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossKind {
+    /// Cross-entropy over the whole catalogue.
+    CrossEntropy,
+    /// Binary cross-entropy of the target and sampled negatives.
+    Bce,
+    /// Bayesian personalised ranking: the target against sampled negatives.
+    Bpr,
+}
+
+/// Which optimiser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimiserKind {
+    /// Adam (Kingma and Ba 2015).
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    Adamw,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            epochs: 200,
+            batch_size: 256,
+            loss: LossKind::CrossEntropy,
+            negatives: 1,
+            optimiser: OptimiserKind::Adam,
+            learning_rate: 1e-3,
+            warmup_steps: 0,
+            decay: Decay::Constant,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            clip_norm: None,
+            validation: Metric::at(Measure::Ndcg, 10),
+            report: vec![
+                Metric::at(Measure::Mrr, 10),
+                Metric::at(Measure::Recall, 10),
+            ],
+            validate_every: 1,
+            validation_cases: None,
+            patience: 10,
+            checkpoint_every: 1,
+            seed: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads settings from a JSON object; what is missing keeps its default. `place` names the source in messages.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for an unknown key, [`Error::Setting`] for a value that cannot be used.
+    pub fn from_json(value: &Value, place: &str) -> Result<Self> {
+        let Value::Object(given) = value else {
+            return Err(Error::setting(
+                place,
+                format!("expected a table, found {value}"),
+            ));
+        };
+        let defaults = serde_json::to_value(Self::default()).unwrap_or_default();
+        let known = || defaults.as_object().into_iter().flat_map(|o| o.keys());
+        for (key, one) in given {
+            if !known().any(|k| k == key) {
+                return Err(Error::unknown("training setting", key, known()));
+            }
+            let alone = serde_json::json!({ key: one });
+            serde_json::from_value::<Self>(alone)
+                .map_err(|e| Error::setting(format!("{place}.{key}"), e.to_string()))?;
+        }
+        let settings: Self = serde_json::from_value(value.clone())
+            .map_err(|e| Error::setting(place, e.to_string()))?;
+        settings.check(place)?;
+        Ok(settings)
+    }
+
+    /// Checks the values' ranges.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for the first that cannot be used.
+    pub fn check(&self, place: &str) -> Result<()> {
+        let at_least_one = [
+            ("epochs", self.epochs as usize),
+            ("batch_size", self.batch_size),
+            ("negatives", self.negatives),
+            ("validate_every", self.validate_every as usize),
+            ("checkpoint_every", self.checkpoint_every as usize),
+            ("validation_cases", self.validation_cases.unwrap_or(1)),
+        ];
+        for (key, value) in at_least_one {
+            if value == 0 {
+                return Err(Error::setting(
+                    format!("{place}.{key}"),
+                    "must be at least 1",
+                ));
+            }
+        }
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        let share = |value: f64| (0.0..1.0).contains(&value);
+        let ranges = [
+            ("learning_rate", positive(self.learning_rate), "above 0"),
+            ("epsilon", positive(self.epsilon), "above 0"),
+            ("clip_norm", self.clip_norm.is_none_or(positive), "above 0"),
+            (
+                "weight_decay",
+                self.weight_decay.is_finite() && self.weight_decay >= 0.0,
+                "0 or above",
+            ),
+            ("beta1", share(self.beta1), "from 0 to below 1"),
+            ("beta2", share(self.beta2), "from 0 to below 1"),
+        ];
+        for (key, good, range) in ranges {
+            if !good {
+                return Err(Error::setting(
+                    format!("{place}.{key}"),
+                    format!("must be {range}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The learning rate at each of `steps` steps.
+    pub(super) fn schedule(&self, steps: u64) -> Schedule {
+        Schedule {
+            peak: self.learning_rate,
+            warmup: self.warmup_steps,
+            decay: self.decay,
+            steps,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! One training step.
+
+use tch::{Kind, Tensor};
+
+use super::adam::Adam;
+use super::batch::Batch;
+use super::cross_entropy::{Blocks, cross_entropy};
+use super::model::Model;
+use super::sampled::{Sampled, sampled};
+use super::settings::{LossKind, Settings};
+use crate::error::Result;
+
+/// Updates the model on one batch. Returns the mean loss, f32 `[]`, still on the device.
+pub(super) fn step(
+    model: &Model,
+    batch: &Batch,
+    settings: &Settings,
+    adam: &mut Adam,
+    rate: f64,
+) -> Result<Tensor> {
+    model.clear_gradients()?;
+    let (rows, query) = model.train_forward(batch)?;
+    let (loss, by_query) = loss(model, &query, &batch.targets, settings)?;
+    if query.requires_grad() {
+        // A sum weighted with the gradient has that gradient: libtorch goes on from there.
+        query.f_mul(&by_query)?.f_sum(Kind::Float)?.f_backward()?;
+    }
+    if let Some(mut gradient) = model.items.input.gradient() {
+        let by_rows = rows.f_grad()?;
+        if by_rows.defined() {
+            let _ = gradient.f_index_add_(0, &batch.items, &by_rows)?;
+        }
+    }
+    adam.step(&model.parameters()?, rate)?;
+    model.after_step()?;
+    Ok(loss)
+}
+
+/// The mean loss and its gradient by the user vectors; the gradient by the item table is added to the table's.
+fn loss(
+    model: &Model,
+    query: &Tensor,
+    targets: &Tensor,
+    settings: &Settings,
+) -> Result<(Tensor, Tensor)> {
+    let _no_grad = tch::no_grad_guard();
+    let query = query.f_detach()?;
+    let table = model.items.answers();
+    let gradient = table.gradient();
+    let sampled = |loss| {
+        let negatives = settings.negatives as i64;
+        sampled(
+            loss,
+            &query,
+            &table.values,
+            targets,
+            negatives,
+            gradient.as_ref(),
+        )
+    };
+    match settings.loss {
+        LossKind::CrossEntropy => {
+            let gradient = gradient.as_ref();
+            cross_entropy(&query, &table.values, targets, gradient, Blocks::default())
+        }
+        LossKind::Bce => sampled(Sampled::Bce),
+        LossKind::Bpr => sampled(Sampled::Bpr),
+    }
+}

@@ -1,0 +1,100 @@
+//! The losses' own gradients against libtorch's.
+
+use proptest::prelude::*;
+use tch::{Device, Kind, Tensor};
+
+use super::support::alone;
+use crate::train::{Blocks, Sampled, cross_entropy, sampled};
+
+fn problem(n: i64, n_items: i64, dim: i64) -> (Tensor, Tensor, Tensor) {
+    let options = (Kind::Float, Device::Cpu);
+    (
+        Tensor::randn([n, dim], options),
+        Tensor::randn([n_items, dim], options),
+        Tensor::randint(n_items, [n], (Kind::Int64, Device::Cpu)),
+    )
+}
+
+fn close(a: &Tensor, b: &Tensor, within: f64) -> bool {
+    (a - b).abs().max().double_value(&[]) <= within
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn blocked_cross_entropy_is_plain_cross_entropy(
+        n in 1i64..40, n_items in 1i64..60, dim in 1i64..9, logits in 1i64..600, min_rows in 1i64..50,
+    ) {
+        let _turn = alone();
+        tch::manual_seed(n * 1000 + n_items);
+        let (query, table, targets) = problem(n, n_items, dim);
+        let q = query.copy().set_requires_grad(true);
+        let t = table.copy().set_requires_grad(true);
+        let plain = q.matmul(&t.tr()).cross_entropy_for_logits(&targets);
+        plain.backward();
+
+        let gradient = table.ones_like();
+        let blocks = Blocks { logits, min_rows };
+        let (loss, by_query) =
+            tch::no_grad(|| cross_entropy(&query, &table, &targets, Some(&gradient), blocks)).unwrap();
+        prop_assert!(close(&loss, &plain, 1e-5));
+        prop_assert!(close(&by_query, &q.grad(), 1e-6));
+        prop_assert!(close(&(gradient - 1.0), &t.grad(), 2e-6));
+    }
+}
+
+#[test]
+fn extreme_logits_stay_finite_and_nan_shows() {
+    let query = Tensor::from_slice2(&[[1e4f32, 0.0], [0.0, 1e4]]);
+    let table = Tensor::from_slice2(&[[1.0f32, 0.0], [0.0, 1.0], [-1.0, -1.0]]);
+    let targets = Tensor::from_slice(&[2i64, 1]);
+    for logits in [1, 1000] {
+        let blocks = Blocks {
+            logits,
+            min_rows: 1,
+        };
+        let (loss, by_query) =
+            tch::no_grad(|| cross_entropy(&query, &table, &targets, None, blocks)).unwrap();
+        assert!(loss.double_value(&[]) > 40.0);
+        assert_eq!(by_query.isfinite().all().int64_value(&[]), 1);
+        let bad = &query * f64::NAN;
+        let (loss, _) =
+            tch::no_grad(|| cross_entropy(&bad, &table, &targets, None, blocks)).unwrap();
+        assert!(loss.double_value(&[]).is_nan());
+    }
+}
+
+/// With two items the negative can only be the other one, so the loss has a closed form.
+#[test]
+fn sampled_losses_have_libtorchs_gradients() {
+    let _turn = alone();
+    tch::manual_seed(4);
+    let (query, table, targets) = problem(30, 2, 5);
+    for kind in [Sampled::Bce, Sampled::Bpr] {
+        let q = query.copy().set_requires_grad(true);
+        let t = table.copy().set_requires_grad(true);
+        let score =
+            |items: &Tensor| (&q * t.index_select(0, items)).sum_dim_intlist(1, false, None);
+        let (positive, negative) = (score(&targets), score(&(1 - &targets)));
+        let plain = match kind {
+            Sampled::Bce => -(positive.log_sigmoid() + (-negative).log_sigmoid()),
+            Sampled::Bpr => -(positive - negative).log_sigmoid(),
+        }
+        .mean(Kind::Float);
+        plain.backward();
+        let gradient = table.zeros_like();
+        let (loss, by_query) =
+            tch::no_grad(|| sampled(kind, &query, &table, &targets, 3, Some(&gradient))).unwrap();
+        assert!(close(&loss, &plain, 1e-5), "{kind:?}");
+        assert!(close(&by_query, &q.grad(), 1e-6), "{kind:?}");
+        assert!(close(&gradient, &t.grad(), 1e-6), "{kind:?}");
+    }
+}
+
+#[test]
+fn one_item_has_no_negatives() {
+    let (query, table, targets) = problem(3, 1, 4);
+    let error = sampled(Sampled::Bce, &query, &table, &targets, 1, None).unwrap_err();
+    assert!(error.to_string().contains("at least two items"), "{error}");
+}
