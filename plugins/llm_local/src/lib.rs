@@ -1,1 +1,26 @@
-//! lapidary-llm-local
+//! Language models of the Llama family on libtorch: the component `local` of kind `llm`.
+//!
+//! A model comes from a GGUF file or a Hugging Face folder ([`files`]); its weights ([`weights`]) make a [`model`], its
+//! tokenizer and chat template a [`tokenizer`]. Requests become token trees ([`tree`]); [`likelihood`] asks for
+//! probabilities, [`generate`] writes. [`local`] is the component.
+
+pub mod attention;
+pub mod cache;
+pub mod chat;
+pub mod config;
+pub mod dequant;
+pub mod files;
+pub mod find;
+pub mod folder;
+pub mod generate;
+pub mod gguf;
+pub mod gguf_tokenizer;
+pub mod likelihood;
+pub mod local;
+pub mod model;
+pub mod rope;
+pub mod tokenizer;
+pub mod tree;
+pub mod weights;
+
+lapidary_sdk::export_plugin!();

@@ -1,0 +1,75 @@
+//! Self-attention in which several query heads share a key and a value head.
+
+use lapidary_sdk::prelude::*;
+
+use crate::cache::Past;
+use crate::config::Config;
+use crate::model::Linear;
+use crate::rope::Rotation;
+use crate::tree::Layout;
+use crate::weights::Weights;
+
+/// The attention of one layer.
+#[derive(Debug)]
+pub struct Attention {
+    layer: usize,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    head_dim: i64,
+}
+
+impl Attention {
+    /// Reads the weights under `name`.
+    ///
+    /// # Errors
+    /// When one is missing or has another shape.
+    pub fn read(weights: &Weights, name: &str, config: &Config, layer: usize) -> Result<Self> {
+        let (queries, keys) = (
+            config.heads * config.head_dim,
+            config.kv_heads * config.head_dim,
+        );
+        let read =
+            |part: &str, from, to| Linear::read(weights, &format!("{name}.{part}"), from, to);
+        Ok(Self {
+            layer,
+            query: read("q_proj", config.dim, queries)?,
+            key: read("k_proj", config.dim, keys)?,
+            value: read("v_proj", config.dim, keys)?,
+            out: read("o_proj", queries, config.dim)?,
+            head_dim: config.head_dim,
+        })
+    }
+
+    /// Packed `[N,d]` to `[N,d]`.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn forward(
+        &self,
+        input: &Tensor,
+        rotation: &Rotation,
+        layout: &Layout,
+        past: &mut Past,
+    ) -> Result<Tensor> {
+        let heads = |map: &Linear| -> Result<Tensor> {
+            Ok(map.forward(input)?.f_unflatten(-1, [-1, self.head_dim])?)
+        };
+        let query = layout.spread(&rotation.apply(&heads(&self.query)?)?)?;
+        let key = layout.spread(&rotation.apply(&heads(&self.key)?)?)?;
+        let value = layout.spread(&heads(&self.value)?)?;
+        let (key, value) = past.extend(self.layer, key, value)?;
+        let seen = Tensor::f_scaled_dot_product_attention(
+            &query,
+            &key,
+            &value,
+            layout.mask.as_ref(),
+            0.0,
+            layout.causal,
+            None,
+            true,
+        )?;
+        self.out.forward(&layout.pack(&seen)?)
+    }
+}

@@ -1,0 +1,273 @@
+//! The component: requests in, answers out.
+
+use std::cell::OnceCell;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use lapidary_sdk::prelude::*;
+
+use crate::files::{ModelFiles, hex};
+use crate::find::{VARIABLE, find};
+use crate::generate::{Task, generate};
+use crate::likelihood::{Query, likelihoods};
+use crate::model::Llama;
+use crate::tokenizer::TextCodec;
+
+/// Settings of the component `local`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Path of a GGUF file or a Hugging Face folder, or the name of one in a folder of LAPIDARY_MODELS or of the
+    /// host's.
+    pub model: String,
+    /// Type of the numbers to compute with.
+    pub dtype: Precision,
+    /// Tokens in one forward pass: more need more memory.
+    pub batch_tokens: u32,
+    /// Longest prompt with its answer, in tokens; null takes what the model was made for.
+    pub context_length: Option<u32>,
+}
+
+/// Types of numbers to compute with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32 bits.
+    F32,
+    /// 16 bits with 8 for the exponent: faster where the processor has it, answers differ slightly.
+    Bf16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            model: "smollm2-135m-instruct".to_owned(),
+            dtype: Precision::F32,
+            batch_tokens: 1024,
+            context_length: None,
+        }
+    }
+}
+
+/// A causal language model on libtorch. The weights are read when the first request comes.
+#[derive(Debug)]
+pub struct Local {
+    files: ModelFiles,
+    precision: Precision,
+    device: Device,
+    batch_tokens: usize,
+    context: usize,
+    fingerprint: OnceCell<String>,
+    codec: OnceCell<TextCodec>,
+    model: OnceCell<Llama>,
+}
+
+impl Component for Local {
+    const NAME: &'static str = "local";
+    const SUMMARY: &'static str = "Runs a language model of the Llama family on libtorch, from a GGUF file or a Hugging Face folder.";
+    type Settings = Settings;
+    type Context = LlmContext;
+
+    fn create(settings: Settings, context: LlmContext) -> Result<Self> {
+        if settings.batch_tokens == 0 {
+            return Err(Error::invalid("`batch_tokens` must be at least 1"));
+        }
+        let path = find(
+            &settings.model,
+            std::env::var_os(VARIABLE),
+            &context.model_dirs,
+        )?;
+        let files = ModelFiles::open(&path)?;
+        let made_for = files.config().context;
+        let length = settings.context_length.map_or(made_for, i64::from);
+        if !(1..=made_for).contains(&length) {
+            return Err(Error::invalid(format!(
+                "`context_length` {length} is not between 1 and {made_for}, which the model was made for"
+            )));
+        }
+        Ok(Self {
+            files,
+            precision: settings.dtype,
+            device: lapidary_sdk::device(&context.device)?,
+            batch_tokens: settings.batch_tokens as usize,
+            context: length as usize,
+            fingerprint: OnceCell::new(),
+            codec: OnceCell::new(),
+            model: OnceCell::new(),
+        })
+    }
+}
+
+impl Llm for Local {
+    fn info(&self) -> Result<LlmInfo> {
+        Ok(LlmInfo {
+            model: self.files.name(),
+            fingerprint: once(&self.fingerprint, || self.compute_fingerprint())?.clone(),
+            context_length: self.context as u64,
+            parameters: self.files.parameters(),
+            chat: self.codec()?.has_chat(),
+        })
+    }
+
+    fn answer(&self, requests: &[Request]) -> Result<Vec<Answer>> {
+        let mut work = Work::default();
+        for (index, request) in requests.iter().enumerate() {
+            self.prepare(index, request, &mut work).map_err(|e| {
+                Error::invalid(format!(
+                    "request {} of {}, {}: {e}",
+                    index + 1,
+                    requests.len(),
+                    start(request)
+                ))
+            })?;
+        }
+        let mut answers: Vec<Option<Answer>> = vec![None; requests.len()];
+        tch::no_grad(|| self.run(work, &mut answers))?;
+        answers
+            .into_iter()
+            .map(|a| a.ok_or_else(|| Error::invalid("a request was left without an answer")))
+            .collect()
+    }
+}
+
+/// Requests as tokens, each with its place in the batch.
+#[derive(Default)]
+struct Work {
+    query_places: Vec<usize>,
+    queries: Vec<Query>,
+    task_places: Vec<usize>,
+    tasks: Vec<Task>,
+}
+
+impl Local {
+    fn codec(&self) -> Result<&TextCodec> {
+        once(&self.codec, || self.files.codec())
+    }
+
+    fn model(&self) -> Result<&Llama> {
+        let kind = match self.precision {
+            Precision::F32 => DType::Float,
+            Precision::Bf16 => DType::BFloat16,
+        };
+        once(&self.model, || self.files.model(kind, self.device))
+    }
+
+    /// Everything that answers depend on but the request.
+    fn compute_fingerprint(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        let parts = [
+            env!("CARGO_PKG_NAME").to_owned(),
+            env!("CARGO_PKG_VERSION").to_owned(),
+            self.files.sha256()?,
+            format!("{:?}", self.precision),
+        ];
+        parts
+            .iter()
+            .for_each(|p| hash.update(format!("{}:{p}", p.len())));
+        Ok(hex(&hash.finalize()))
+    }
+
+    fn prepare(&self, index: usize, request: &Request, work: &mut Work) -> Result<()> {
+        let codec = self.codec()?;
+        let text = codec.prompt(&request.prompt)?;
+        let prompt = codec.prompt_tokens(&text)?;
+        match &request.ask {
+            Ask::Likelihood { continuations } => {
+                let continuations = continuations
+                    .iter()
+                    .map(|c| codec.continuation_tokens(&text, &prompt, c))
+                    .collect::<Result<Vec<_>>>()?;
+                let longest = continuations.iter().map(Vec::len).max().unwrap_or(0);
+                self.check_length(prompt.len(), longest)?;
+                work.query_places.push(index);
+                work.queries.push(Query {
+                    prefix: prompt,
+                    continuations,
+                });
+            }
+            Ask::Complete {
+                max_tokens,
+                stop,
+                temperature,
+                seed,
+            } => {
+                if !(temperature.is_finite() && *temperature >= 0.0) {
+                    return Err(Error::invalid(format!(
+                        "temperature {temperature} must be 0 or above"
+                    )));
+                }
+                let max_tokens = *max_tokens as usize;
+                self.check_length(prompt.len(), max_tokens)?;
+                let (stop, temperature, seed) = (stop.clone(), *temperature, *seed);
+                work.task_places.push(index);
+                work.tasks.push(Task {
+                    prompt,
+                    max_tokens,
+                    stop,
+                    temperature,
+                    seed,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_length(&self, prompt: usize, answer: usize) -> Result<()> {
+        match prompt.saturating_add(answer) <= self.context {
+            true => Ok(()),
+            false => Err(Error::invalid(format!(
+                "the prompt has {prompt} tokens and its answer up to {answer}; the context holds {}",
+                self.context
+            ))),
+        }
+    }
+
+    fn run(&self, work: Work, answers: &mut [Option<Answer>]) -> Result<()> {
+        let mut put = |place: usize, answer: Answer| {
+            if let Some(slot) = answers.get_mut(place) {
+                *slot = Some(answer);
+            }
+        };
+        if !work.queries.is_empty() {
+            let sums = likelihoods(self.model()?, &work.queries, self.batch_tokens)?;
+            for ((place, query), log_probs) in
+                work.query_places.into_iter().zip(&work.queries).zip(sums)
+            {
+                let tokens = query.continuations.iter().map(|c| c.len() as u32).collect();
+                put(place, Answer::Likelihood { log_probs, tokens });
+            }
+        }
+        if !work.tasks.is_empty() {
+            let texts = generate(self.model()?, self.codec()?, &work.tasks, self.batch_tokens)?;
+            for (place, text) in work.task_places.into_iter().zip(texts) {
+                put(place, Answer::Text(text));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The cell's value, computed where it is still empty.
+fn once<T>(cell: &OnceCell<T>, compute: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = compute()?;
+    Ok(cell.get_or_init(|| value))
+}
+
+/// The beginning of a request's prompt, for messages.
+fn start(request: &Request) -> String {
+    let text = match &request.prompt {
+        Prompt::Text(text) => text.as_str(),
+        Prompt::Chat { messages, .. } => messages.last().map_or("", |m| m.content.as_str()),
+    };
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("`{}…`", text.get(..end).unwrap_or_default()),
+        None => format!("`{text}`"),
+    }
+}
+
+lapidary_sdk::register!(llm: Local);

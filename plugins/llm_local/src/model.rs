@@ -1,0 +1,200 @@
+//! The Llama family of causal language models (Touvron et al. 2023, <https://arxiv.org/abs/2302.13971>), with
+//! grouped-query attention (Ainslie et al. 2023, <https://arxiv.org/abs/2305.13245>).
+//!
+//! Every operation is differentiable; callers that want no gradients say so with `no_grad`.
+
+use lapidary_sdk::prelude::*;
+
+use crate::attention::Attention;
+use crate::cache::Past;
+use crate::config::Config;
+use crate::rope::Rotation;
+use crate::tree::Batch;
+use crate::weights::Weights;
+
+/// A linear map, with a bias where the model has one.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// Reads `name.weight` of shape `[out,in]`, and `name.bias` where there is one.
+    ///
+    /// # Errors
+    /// When it is missing or has another shape.
+    pub fn read(weights: &Weights, name: &str, from: i64, to: i64) -> Result<Self> {
+        let weight = weights.get(&format!("{name}.weight"), &[to, from])?;
+        Ok(Self {
+            weight,
+            bias: weights.find(&format!("{name}.bias"), &[to])?,
+        })
+    }
+
+    /// `[N,in]` to `[N,out]`.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        Ok(input.f_linear(&self.weight, self.bias.as_ref())?)
+    }
+}
+
+/// Root-mean-square norm (Zhang and Sennrich 2019, <https://arxiv.org/abs/1910.07467>).
+#[derive(Debug)]
+struct Norm {
+    weight: Tensor,
+    eps: f64,
+}
+
+impl Norm {
+    fn read(weights: &Weights, name: &str, config: &Config) -> Result<Self> {
+        let weight = weights.get(&format!("{name}.weight"), &[config.dim])?;
+        Ok(Self {
+            weight,
+            eps: config.norm_eps,
+        })
+    }
+
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        Ok(input.f_rms_norm(self.weight.size(), Some(&self.weight), self.eps)?)
+    }
+}
+
+/// Feed-forward part with a gate, SwiGLU (Shazeer 2020, <https://arxiv.org/abs/2002.05202>).
+#[derive(Debug)]
+struct FeedForward {
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+}
+
+impl FeedForward {
+    fn read(weights: &Weights, name: &str, config: &Config) -> Result<Self> {
+        let (dim, inner) = (config.dim, config.ffn_dim);
+        let read =
+            |part: &str, from, to| Linear::read(weights, &format!("{name}.{part}"), from, to);
+        Ok(Self {
+            gate: read("gate_proj", dim, inner)?,
+            up: read("up_proj", dim, inner)?,
+            down: read("down_proj", inner, dim)?,
+        })
+    }
+
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let gate = self.gate.forward(input)?.f_silu()?;
+        self.down.forward(&gate.f_mul(&self.up.forward(input)?)?)
+    }
+}
+
+#[derive(Debug)]
+struct Block {
+    attention_norm: Norm,
+    attention: Attention,
+    ffn_norm: Norm,
+    ffn: FeedForward,
+}
+
+/// A causal language model.
+#[derive(Debug)]
+pub struct Llama {
+    config: Config,
+    embedding: Tensor,
+    blocks: Vec<Block>,
+    norm: Norm,
+    /// None where the embedding is the head, too.
+    head: Option<Tensor>,
+    frequencies: Tensor,
+}
+
+impl Llama {
+    /// Reads the weights. `tied` says that the embedding is the head even if the files hold another one.
+    ///
+    /// # Errors
+    /// When weights are missing, have other shapes, or do not belong to such a model.
+    pub fn read(weights: &Weights, config: Config, tied: bool) -> Result<Self> {
+        let table = [config.vocabulary, config.dim];
+        let embedding = weights.get("model.embed_tokens.weight", &table)?;
+        let head = if tied {
+            None
+        } else {
+            weights.find("lm_head.weight", &table)?
+        };
+        let blocks = (0..config.layers)
+            .map(|i| {
+                let name = |part: &str| format!("model.layers.{i}.{part}");
+                Ok(Block {
+                    attention_norm: Norm::read(weights, &name("input_layernorm"), &config)?,
+                    attention: Attention::read(weights, &name("self_attn"), &config, i)?,
+                    ffn_norm: Norm::read(weights, &name("post_attention_layernorm"), &config)?,
+                    ffn: FeedForward::read(weights, &name("mlp"), &config)?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        let norm = Norm::read(weights, "model.norm", &config)?;
+        weights.all_used()?;
+        let frequencies = Tensor::f_from_slice(&config.rope.frequencies(config.head_dim))?
+            .f_to_device(embedding.device())?;
+        Ok(Self {
+            config,
+            embedding,
+            blocks,
+            norm,
+            head,
+            frequencies,
+        })
+    }
+
+    /// Its sizes.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The embedding table `[V,d]`.
+    pub fn embedding(&self) -> Tensor {
+        self.embedding.shallow_clone()
+    }
+
+    /// The type of its numbers.
+    pub fn kind(&self) -> DType {
+        self.embedding.kind()
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.embedding.device()
+    }
+
+    /// Hidden states `[N,d]` of a batch's packed tokens, before the last norm. A growing `past` takes up the batch's
+    /// keys and values.
+    ///
+    /// # Errors
+    /// When a token is outside the vocabulary or libtorch refuses.
+    pub fn hidden(&self, batch: &Batch, mut past: Past) -> Result<Tensor> {
+        let rotation = Rotation::new(&batch.positions, &self.frequencies, self.kind())?;
+        let mut x = Tensor::f_embedding(&self.embedding, &batch.tokens, -1, false, false)?;
+        for block in &self.blocks {
+            let normed = block.attention_norm.forward(&x)?;
+            x = x.f_add(&block.attention.forward(
+                &normed,
+                &rotation,
+                &batch.layout,
+                &mut past,
+            )?)?;
+            x = x.f_add(&block.ffn.forward(&block.ffn_norm.forward(&x)?)?)?;
+        }
+        past.advance(batch.layout.width);
+        Ok(x)
+    }
+
+    /// Logits f32 `[M,V]` from hidden states `[M,d]`. Callers select the rows they need first: the head is wide.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+        let head = self.head.as_ref().unwrap_or(&self.embedding);
+        let logits = self.norm.forward(hidden)?.f_linear(head, None::<&Tensor>)?;
+        Ok(logits.f_to_kind(DType::Float)?)
+    }
+}

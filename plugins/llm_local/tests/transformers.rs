@@ -1,0 +1,198 @@
+//! Tiny models with random weights against what transformers computes with them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{fixture, ints, logits, tensors, tiny, worst};
+use lapidary_llm_local::files::ModelFiles;
+use lapidary_llm_local::generate::{Task, generate};
+use lapidary_sdk::prelude::*;
+
+const MODELS: [&str; 2] = ["tiny_llama", "tiny_qwen2"];
+
+#[test]
+fn logits_agree() {
+    for name in MODELS {
+        let model = tiny(name);
+        let expected = tensors(&format!("{name}_expected.safetensors"));
+        for i in 0..2 {
+            let found = logits(&model, &ints(&expected[&format!("ids.{i}")]));
+            let length = found.size()[0];
+            let reference = &expected[&format!("logits.{i}")];
+            let off = worst(&found.narrow(0, length - 4, 4), reference);
+            let spread = reference.std(false).double_value(&[]);
+            assert!(
+                spread > 0.5,
+                "{name}: the fixture's logits are all alike ({spread})"
+            );
+            assert!(off < 1e-4, "{name}, sequence {i}: {off} off");
+        }
+    }
+}
+
+#[test]
+fn greedy_answers_agree_though_batched_with_other_lengths() {
+    for name in MODELS {
+        let files = ModelFiles::open(&fixture(name)).unwrap();
+        let (model, codec) = (tiny(name), files.codec().unwrap());
+        let expected = tensors(&format!("{name}_expected.safetensors"));
+        let tasks: Vec<Task> = (0..2)
+            .map(|i| Task {
+                prompt: ints(&expected[&format!("ids.{i}")]),
+                max_tokens: 12,
+                stop: Vec::new(),
+                temperature: 0.0,
+                seed: 0,
+            })
+            .collect();
+        let answers = tch::no_grad(|| generate(&model, &codec, &tasks, 1024)).unwrap();
+        for (i, answer) in answers.iter().enumerate() {
+            let mut tokens = ints(&expected[&format!("greedy.{i}")]);
+            if let Some(end) = tokens.iter().position(|&t| codec.is_end(t)) {
+                tokens.truncate(end);
+            }
+            assert!(!tokens.is_empty());
+            assert_eq!(
+                *answer,
+                codec.decode(&tokens).unwrap(),
+                "{name}, sequence {i}"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_say_what_they_hold() {
+    let llama = ModelFiles::open(&fixture("tiny_llama")).unwrap();
+    assert_eq!(
+        llama.parameters(),
+        2 * 304 * 32 + 2 * (2 * 32 * 32 + 2 * 16 * 32 + 3 * 48 * 32 + 64) + 32
+    );
+    assert!(llama.codec().unwrap().has_chat());
+    let qwen = ModelFiles::open(&fixture("tiny_qwen2")).unwrap();
+    assert_eq!(qwen.name(), "tiny_qwen2");
+    assert!(!qwen.codec().unwrap().has_chat());
+    assert_ne!(llama.sha256().unwrap(), qwen.sha256().unwrap());
+}
+
+/// A copy of a model folder with some files changed.
+fn changed(name: &str, change: impl Fn(&std::path::Path)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture(name)).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    change(folder.path());
+    folder
+}
+
+fn replace(path: &std::path::Path, old: &str, new: &str) {
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(old), "{old}");
+    std::fs::write(path, text.replace(old, new)).unwrap();
+}
+
+#[test]
+fn damaged_and_foreign_folders_are_refused_with_their_reason() {
+    type Change = fn(&std::path::Path);
+    let cases: [(&str, Change, &str); 9] = [
+        (
+            "tiny_llama",
+            |p| {
+                replace(
+                    &p.join("config.json"),
+                    "LlamaForCausalLM",
+                    "MambaForCausalLM",
+                )
+            },
+            "`MambaForCausalLM`",
+        ),
+        (
+            "tiny_llama",
+            |p| replace(&p.join("config.json"), "\"silu\"", "\"gelu\""),
+            "`gelu`",
+        ),
+        (
+            "tiny_llama",
+            |p| {
+                replace(
+                    &p.join("config.json"),
+                    "\"hidden_size\": 32",
+                    "\"hidden_size\": 64",
+                )
+            },
+            "has shape",
+        ),
+        (
+            "tiny_llama",
+            |p| {
+                replace(
+                    &p.join("config.json"),
+                    "\"num_hidden_layers\": 2",
+                    "\"num_hidden_layers\": 1",
+                )
+            },
+            "have no place",
+        ),
+        (
+            "tiny_llama",
+            |p| {
+                replace(
+                    &p.join("config.json"),
+                    "\"num_hidden_layers\": 2",
+                    "\"num_hidden_layers\": 3",
+                )
+            },
+            "there is no tensor",
+        ),
+        (
+            "tiny_llama",
+            |p| {
+                let bytes = std::fs::read(p.join("model.safetensors")).unwrap();
+                std::fs::write(p.join("model.safetensors"), &bytes[..bytes.len() - 5]).unwrap();
+            },
+            "cut short",
+        ),
+        (
+            "tiny_llama",
+            |p| std::fs::write(p.join("model.safetensors"), [255; 100]).unwrap(),
+            "not a safetensors file",
+        ),
+        (
+            "tiny_qwen2",
+            |p| std::fs::remove_file(p.join("model-00002-of-00003.safetensors")).unwrap(),
+            "model-00002-of-00003",
+        ),
+        (
+            "tiny_qwen2",
+            |p| {
+                replace(
+                    &p.join("model.safetensors.index.json"),
+                    "model-00001-of-00003",
+                    "../model-00001-of-00003",
+                )
+            },
+            "not the name of a file",
+        ),
+    ];
+    for (name, change, expected) in cases {
+        let folder = changed(name, change);
+        let error = ModelFiles::open(folder.path())
+            .and_then(|files| files.model(DType::Float, Device::Cpu).map(|_| ()))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(expected),
+            "expected `{expected}` in: {error}"
+        );
+    }
+    let folder = changed("tiny_llama", |p| {
+        std::fs::remove_file(p.join("tokenizer.json")).unwrap()
+    });
+    let error = ModelFiles::open(folder.path())
+        .unwrap()
+        .codec()
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("tokenizer.json"), "{error}");
+}
