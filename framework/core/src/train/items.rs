@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::adam::Parameter;
 use super::seed::{self, Purpose};
+use super::state::fitting;
 use crate::error::{Error, Result};
 use crate::refine::Embedding;
 
@@ -164,12 +165,11 @@ impl Items {
     }
 
     /// Takes over values that [`Items::state`] gave.
-    pub fn load(&mut self, find: &dyn Fn(&str, &Tensor) -> Result<Tensor>) -> Result<()> {
-        let values = find("items.input", &self.input.values)?;
-        self.input.load(&values)?;
+    pub fn load(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        let input = fitting(state, "items.input", &self.input.values)?;
+        self.input.load(input)?;
         if let Some(output) = &mut self.output {
-            let values = find("items.output", &output.values)?;
-            output.load(&values)?;
+            output.load(fitting(state, "items.output", &output.values)?)?;
         }
         Ok(())
     }

@@ -33,4 +33,5 @@ pub use items::identifier_embedding;
 pub use model::{Model, ModelDescription};
 pub use sampled::{Sampled, sampled};
 pub use schedule::{Decay, Schedule};
+pub use seed::seed_weights;
 pub use settings::{LossKind, OptimiserKind, Settings};

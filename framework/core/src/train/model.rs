@@ -23,6 +23,8 @@ pub struct Model {
     objective: Objective,
     /// What stands for a hidden item, f32 `[1,d]`; cloze alone has it.
     pub(super) mask: Option<Tensor>,
+    /// Trained tensors whose gradients libtorch fills; asked of the backbone once, since they keep their storage.
+    recorded: Vec<(String, Tensor)>,
     pub(super) max_len: usize,
     attributes: Vec<String>,
     pub(super) device: Device,
@@ -51,7 +53,8 @@ pub struct ModelDescription {
 
 impl Model {
     /// Joins an embedding and a backbone that was created for its width, for `max_len` and for `device`. The
-    /// embedding's values are copied. Seed libtorch before the backbone is created: its initial weights come from there.
+    /// embedding's values are copied. Call [`super::seed_weights`] before
+    /// the backbone is created: its first weights come from libtorch's generator.
     ///
     /// # Errors
     /// [`Error::Shape`] when the embedding's parts do not fit each other, [`Error::Component`] when the backbone fails.
@@ -70,7 +73,7 @@ impl Model {
             ),
         };
         let guided = embedding.guided.as_ref();
-        Ok(Self {
+        let mut model = Self {
             items: Items::new(embedding, device)?,
             users: Users::new(embedding, device)?,
             backbone,
@@ -79,7 +82,10 @@ impl Model {
             max_len,
             attributes: guided.map(|g| g.attributes.clone()).unwrap_or_default(),
             device,
-        })
+            recorded: Vec::new(),
+        };
+        model.record()?;
+        Ok(model)
     }
 
     /// What the model is made of.
@@ -170,33 +176,33 @@ impl Model {
         Ok((rows, self.users.vectors(&hidden, guided.as_ref())?))
     }
 
-    /// Trained tensors whose gradients libtorch fills.
-    fn recorded(&self) -> Result<Vec<(String, Tensor)>> {
+    /// Asks anew which tensors are trained; after the backbone took in a state.
+    pub(super) fn record(&mut self) -> Result<()> {
         let mut tensors = self.users.trained();
-        tensors.extend(
-            self.mask
-                .iter()
-                .map(|m| ("mask".to_owned(), m.shallow_clone())),
-        );
-        let own = self
-            .backbone
-            .parameters()
-            .map_err(component("parameters"))?;
+        tensors.extend(self.named_mask());
+        let own = self.backbone.parameters();
+        let own = own.map_err(component("parameters"))?;
         tensors.extend(own.into_iter().map(|(n, t)| (format!("{BACKBONE}{n}"), t)));
-        Ok(tensors)
+        self.recorded = tensors;
+        Ok(())
+    }
+
+    pub(super) fn named_mask(&self) -> Option<(String, Tensor)> {
+        let mask = self.mask.as_ref()?;
+        Some(("mask".to_owned(), mask.shallow_clone()))
     }
 
     /// Everything that is trained and has a gradient by now.
     pub(super) fn parameters(&self) -> Result<Vec<Parameter>> {
         let mut parameters = self.items.parameters()?;
-        parameters.extend(with_gradients(self.recorded()?)?);
+        parameters.extend(with_gradients(&self.recorded)?);
         Ok(parameters)
     }
 
     /// All gradients to zero.
     pub(super) fn clear_gradients(&self) -> Result<()> {
         self.items.clear_gradients()?;
-        for mut parameter in with_gradients(self.recorded()?)? {
+        for mut parameter in with_gradients(&self.recorded)? {
             let _ = parameter.gradient.f_detach_()?.f_zero_()?;
         }
         Ok(())
@@ -217,22 +223,6 @@ impl Model {
 }
 
 /// What a backbone reports, as the host's error.
-pub(super) fn component(method: &'static str) -> impl Fn(lapidary_sdk::Error) -> Error {
-    move |error| match error {
-        lapidary_sdk::Error::Interrupted => Error::Interrupted,
-        lapidary_sdk::Error::Call {
-            component,
-            method,
-            message,
-        } => Error::Component {
-            component,
-            method,
-            message,
-        },
-        other => Error::Component {
-            component: "backbone".to_owned(),
-            method: method.to_owned(),
-            message: other.to_string(),
-        },
-    }
+pub(super) fn component(method: &'static str) -> impl FnOnce(lapidary_sdk::Error) -> Error {
+    Error::component("backbone", method)
 }

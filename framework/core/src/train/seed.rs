@@ -16,6 +16,8 @@ pub(super) enum Purpose {
     Mask = 4,
     /// Values of a new item table.
     Table = 5,
+    /// A backbone's first weights.
+    Weights = 6,
 }
 
 /// Mixes numbers into a seed (SplitMix64's finaliser, Steele et al. 2014).
@@ -40,4 +42,9 @@ pub(super) fn rng(seed: u64, purpose: Purpose, place: [u64; 2]) -> ChaCha8Rng {
 /// Seeds libtorch's generators, of the whole process.
 pub(super) fn libtorch(seed: u64, purpose: Purpose, place: [u64; 2]) {
     tch::manual_seed(mix(seed, purpose, place) as i64);
+}
+
+/// Seeds libtorch's generators for the first weights of a backbone: call it before the backbone is created.
+pub fn seed_weights(seed: u64) {
+    libtorch(seed, Purpose::Weights, [0, 0]);
 }

@@ -17,19 +17,10 @@ impl Model {
     /// # Errors
     /// [`Error::Component`] when the backbone fails.
     pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut state = self.items.state();
-        state.extend(self.users.trained());
-        state.extend(
-            self.mask
-                .iter()
-                .map(|m| ("mask".to_owned(), m.shallow_clone())),
-        );
-        let backbone = self.backbone_state()?.tensors;
-        state.extend(
-            backbone
-                .into_iter()
-                .map(|(n, t)| (format!("{BACKBONE}{n}"), t)),
-        );
+        let mut state = self.tables();
+        state.extend(self.named_mask());
+        let backbone = self.backbone_state()?.tensors.into_iter();
+        state.extend(backbone.map(|(name, tensor)| (format!("{BACKBONE}{name}"), tensor)));
         Ok(state)
     }
 
@@ -37,59 +28,41 @@ impl Model {
     fn backbone_state(&self) -> Result<State> {
         let mut state = self.backbone.save().map_err(component("save"))?;
         if state.tensors.is_empty() {
-            state.tensors = self
-                .backbone
-                .parameters()
-                .map_err(component("parameters"))?;
+            let parameters = self.backbone.parameters();
+            state.tensors = parameters.map_err(component("parameters"))?;
         }
         Ok(state)
     }
 
-    /// Takes over values that [`Model::state`] gave, of a model of the same make.
+    /// Takes over values that [`Model::state`] gave, of a model of the same make. Where they do not fit, the model
+    /// stays as it was.
     ///
     /// # Errors
     /// [`Error::Shape`] when a tensor is missing or has another shape.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        let find = |name: &str, like: &Tensor| -> Result<Tensor> {
-            let found = state.iter().find(|(n, _)| n == name).map(|(_, t)| t);
-            match found {
-                Some(tensor) if tensor.size() == like.size() => Ok(tensor.shallow_clone()),
-                other => Err(Error::Shape {
-                    what: format!("model state, `{name}`"),
-                    expected: format!("{:?}", like.size()),
-                    found: other.map_or("nothing".to_owned(), |t| format!("{:?}", t.size())),
-                }),
-            }
-        };
-        self.items.load(&find)?;
-        let mask = self
-            .mask
-            .iter()
-            .map(|m| ("mask".to_owned(), m.shallow_clone()));
-        for (name, mut value) in self.users.trained().into_iter().chain(mask) {
-            value.f_copy_(&find(&name, &value)?)?;
+        for (name, own) in self.state()? {
+            fitting(state, &name, &own)?;
+        }
+        self.items.load(state)?;
+        for (name, mut own) in self.users.trained().into_iter().chain(self.named_mask()) {
+            own.f_copy_(fitting(state, &name, &own)?)?;
         }
         let mut backbone = self.backbone_state()?;
-        let keeps_state = !self
-            .backbone
-            .save()
-            .map_err(component("save"))?
-            .tensors
-            .is_empty();
-        for (name, value) in &mut backbone.tensors {
-            *value = find(&format!("{BACKBONE}{name}"), value)?.f_to_device(self.device)?;
+        for (name, own) in &mut backbone.tensors {
+            let value = fitting(state, &format!("{BACKBONE}{name}"), own)?;
+            *own = value.f_to_device(self.device)?;
         }
-        match keeps_state {
-            true => self.backbone.load(&backbone).map_err(component("load")),
-            false => {
-                let parameters = self
-                    .backbone
-                    .parameters()
-                    .map_err(component("parameters"))?;
-                backbone.copy_into(&parameters).map_err(component("load"))
+        let keeps_state = self.backbone.save().map_err(component("save"))?;
+        match keeps_state.tensors.is_empty() {
+            false => self.backbone.load(&backbone).map_err(component("load"))?,
+            true => {
+                let parameters = self.backbone.parameters();
+                let parameters = parameters.map_err(component("parameters"))?;
+                backbone.copy_into(&parameters).map_err(component("load"))?;
             }
         }
+        self.record()
     }
 
     /// The model as an artefact: all values, and its description.
@@ -135,6 +108,23 @@ impl Model {
     /// fit.
     pub fn load(folder: &Path, backbone: Box<dyn Backbone>, device: Device) -> Result<Self> {
         Self::from_content(&super::checkpoint::read_model(folder)?, backbone, device)
+    }
+}
+
+/// The tensor of that name, if it has the shape of the model's own.
+pub(super) fn fitting<'a>(
+    state: &'a [(String, Tensor)],
+    name: &str,
+    own: &Tensor,
+) -> Result<&'a Tensor> {
+    let found = state.iter().find(|(n, _)| n == name).map(|(_, t)| t);
+    match found {
+        Some(tensor) if tensor.size() == own.size() => Ok(tensor),
+        other => Err(Error::Shape {
+            what: format!("model state, `{name}`"),
+            expected: format!("{:?}", own.size()),
+            found: other.map_or("nothing".to_owned(), |t| format!("{:?}", t.size())),
+        }),
     }
 }
 

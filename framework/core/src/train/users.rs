@@ -130,14 +130,14 @@ impl Users {
 }
 
 /// Those of the tensors that have a gradient by now.
-pub(super) fn with_gradients(tensors: Vec<(String, Tensor)>) -> Result<Vec<Parameter>> {
+pub(super) fn with_gradients(tensors: &[(String, Tensor)]) -> Result<Vec<Parameter>> {
     let mut parameters = Vec::with_capacity(tensors.len());
     for (name, value) in tensors {
         let gradient = value.f_grad()?;
         if gradient.defined() {
             parameters.push(Parameter {
-                name,
-                value,
+                name: name.clone(),
+                value: value.shallow_clone(),
                 gradient,
             });
         }
