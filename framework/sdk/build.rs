@@ -24,4 +24,9 @@ fn main() {
         | number("TORCH_VERSION_MINOR") << 48
         | number("TORCH_VERSION_PATCH") << 40;
     println!("cargo:rustc-env=LAPIDARY_TORCH_VERSION={version}");
+
+    // torch-sys compiles its wrapper with this flag; the official libraries have 1 since libtorch 2.6.
+    println!("cargo:rerun-if-env-changed=LIBTORCH_CXX11_ABI");
+    let old = std::env::var("LIBTORCH_CXX11_ABI").is_ok_and(|flag| flag == "0");
+    println!("cargo:rustc-env=LAPIDARY_CXX11_ABI={}", u8::from(!old));
 }

@@ -34,6 +34,22 @@ pub enum Status {
     Panic = 2,
     /// The component has no such method.
     Unsupported = 3,
+    /// The component stopped because [`Host::progress`] said that the user wants it to.
+    Interrupted = 4,
+}
+
+impl Status {
+    /// The status of that number, if there is one.
+    pub const fn from_code(code: i32) -> Option<Self> {
+        Some(match code {
+            0 => Self::Ok,
+            1 => Self::Error,
+            2 => Self::Panic,
+            3 => Self::Unsupported,
+            4 => Self::Interrupted,
+            _ => return None,
+        })
+    }
 }
 
 /// UTF-8 text, borrowed for the duration of a call. `ptr` may be null when `len` is 0.
@@ -109,6 +125,7 @@ pub struct Call {
 
 /// One component: the same six functions whatever its kind.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct Component {
     /// Size of this table in bytes.
     pub size: u32,

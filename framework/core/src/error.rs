@@ -36,7 +36,10 @@ pub enum Error {
         reason: String,
     },
     /// A name that nobody registered.
-    #[error("unknown {what} `{name}`{}", crate::suggest::phrase(nearest, known))]
+    #[error(
+        "unknown {what} `{name}`{note}{}",
+        crate::suggest::phrase(nearest, known)
+    )]
     Unknown {
         /// What was looked for: `backbone`, `metric`, …
         what: &'static str,
@@ -46,20 +49,15 @@ pub enum Error {
         nearest: Vec<String>,
         /// All known names, sorted.
         known: Vec<String>,
+        /// What else there is of that name, with a leading space, or nothing.
+        note: String,
     },
     /// A plugin was refused.
     #[error(transparent)]
     Plugin(#[from] crate::plugin::PluginError),
     /// A component returned an error or panicked.
-    #[error("{component}, {method}: {message}")]
-    Component {
-        /// Kind, name and plugin of the component.
-        component: String,
-        /// The method that was called.
-        method: String,
-        /// What the component said.
-        message: String,
-    },
+    #[error("{0}")]
+    Component(lapidary_sdk::Error),
     /// libtorch refused an operation.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] tch::TchError),
@@ -127,6 +125,7 @@ impl Error {
             name: name.to_owned(),
             nearest,
             known,
+            note: String::new(),
         }
     }
 
@@ -176,12 +175,22 @@ impl Error {
             Self::Setting { .. } => "setting",
             Self::Unknown { .. } => "unknown_name",
             Self::Plugin(e) => e.code(),
-            Self::Component { .. } => "component",
+            Self::Component(_) => "component",
             Self::Tensor(_) => "tensor",
             Self::Shape { .. } => "shape",
             Self::NotFinite(_) => "not_finite",
             Self::Interrupted => "interrupted",
             Self::Damaged { .. } => "damaged",
+        }
+    }
+}
+
+impl From<lapidary_sdk::Error> for Error {
+    fn from(error: lapidary_sdk::Error) -> Self {
+        match error {
+            lapidary_sdk::Error::Interrupted => Self::Interrupted,
+            lapidary_sdk::Error::Tensor(e) => Self::Tensor(e),
+            other => Self::Component(other),
         }
     }
 }

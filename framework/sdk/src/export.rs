@@ -96,6 +96,7 @@ pub unsafe fn entry(
     // SAFETY: the host vouches for its table.
     if let Some(host) = unsafe { host.as_ref() } {
         crate::host::install(host);
+        crate::host::catch_panic_messages();
     }
     MANIFEST.get_or_init(|| {
         let components: Vec<*const abi::Component> = registrations()
@@ -110,7 +111,7 @@ pub unsafe fn entry(
             abi_minor: abi::ABI_MINOR,
             tensor_abi: abi::TENSOR_ABI_EXACT,
             torch: TORCH_VERSION,
-            cxx11_abi: 1,
+            cxx11_abi: CXX11_ABI,
             flags: 0,
             sdk: abi::Str::new(env!("CARGO_PKG_VERSION")),
             plugin: abi::Str::new(plugin),
@@ -123,6 +124,9 @@ pub unsafe fn entry(
 
 /// Version of the libtorch that this build linked: `major << 56 | minor << 48 | patch << 40`.
 pub const TORCH_VERSION: u64 = parse(env!("LAPIDARY_TORCH_VERSION"));
+
+/// Value of `_GLIBCXX_USE_CXX11_ABI` that this build was compiled with.
+pub const CXX11_ABI: u32 = parse(env!("LAPIDARY_CXX11_ABI")) as u32;
 
 const fn parse(digits: &str) -> u64 {
     let bytes = digits.as_bytes();

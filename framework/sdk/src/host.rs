@@ -1,6 +1,7 @@
 //! What the host offers to a plugin: its log, its progress display, and the user's wish to stop.
 #![allow(unsafe_code)]
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use lapidary_abi as abi;
@@ -12,6 +13,29 @@ static HOST: OnceLock<&'static abi::Host> = OnceLock::new();
 /// Tells this image of the host. Called once, by the entry symbol or by a host that links the plugin in.
 pub fn install(host: &'static abi::Host) {
     let _ = HOST.set(host);
+}
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Keeps the text and place of this thread's last panic for the status that the host gets, instead of writing them to
+/// the terminal. Each library has its own standard library and so its own hook.
+pub(crate) fn catch_panic_messages() {
+    std::panic::set_hook(Box::new(|info| {
+        let text = info.payload_as_str().unwrap_or("a panic without a message");
+        let text = match info.location() {
+            Some(place) => format!("{text} ({}:{})", place.file(), place.line()),
+            None => text.to_owned(),
+        };
+        log(Level::Debug, "panic", &text);
+        PANIC.with_borrow_mut(|last| *last = Some(text));
+    }));
+}
+
+/// This thread's last panic, where [`catch_panic_messages`] was called.
+pub(crate) fn take_panic() -> Option<String> {
+    PANIC.with_borrow_mut(Option::take)
 }
 
 /// Severity of a message.

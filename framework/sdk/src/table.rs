@@ -56,7 +56,7 @@ unsafe extern "C" fn describe<K: Serve<T>, T: Component>(
             summary: T::SUMMARY.to_owned(),
             settings: serde_json::to_value(schema).map_err(json("settings"))?,
             defaults: serde_json::to_value(T::Settings::default()).map_err(json("defaults"))?,
-            methods: K::methods(),
+            methods: crate::kinds::methods(K::KIND),
         };
         let text = serde_json::to_string(&description).map_err(json("description"))?;
         // SAFETY: the caller's sink is valid for the duration of the call.
@@ -159,9 +159,13 @@ unsafe extern "C" fn destroy<T: Component>(instance: *mut c_void) {
 
 /// Runs the body of a C function: errors and panics become a status and a message.
 fn guarded(error: abi::Sink, body: impl FnOnce() -> Result<()>) -> i32 {
-    let (status, message) = match catch_unwind(AssertUnwindSafe(body)) {
+    crate::host::take_panic();
+    let outcome = catch_unwind(AssertUnwindSafe(body));
+    drop_pending_error();
+    let (status, message) = match outcome {
         Ok(Ok(())) => return Status::Ok as i32,
         Ok(Err(e @ Error::Unsupported(_))) => (Status::Unsupported, e.to_string()),
+        Ok(Err(e @ Error::Interrupted)) => (Status::Interrupted, e.to_string()),
         Ok(Err(e)) => (Status::Error, e.to_string()),
         Err(panic) => (Status::Panic, panic_text(panic.as_ref())),
     };
@@ -170,7 +174,21 @@ fn guarded(error: abi::Sink, body: impl FnOnce() -> Result<()>) -> i32 {
     status as i32
 }
 
+/// tch keeps one unread error an image; left there, it would make the next call of tch in this image panic.
+fn drop_pending_error() {
+    // SAFETY: returns null or a C string that is ours to free.
+    unsafe {
+        let pending = torch_sys::get_and_reset_last_err();
+        if !pending.is_null() {
+            libc::free(pending.cast());
+        }
+    }
+}
+
 fn panic_text(panic: &(dyn Any + Send)) -> String {
+    if let Some(text) = crate::host::take_panic() {
+        return text;
+    }
     let text = panic
         .downcast_ref::<&str>()
         .map(|&s| s.to_owned())

@@ -1,16 +1,21 @@
-//! Plugins: finding, checking, loading; their components behind safe traits.
+//! Plugins: finding, checking and loading them; their components behind the traits of the SDK.
+//!
+//! [`Registry`] is the way in. What may be in a library is written in `framework/abi/ABI.md`.
 
-/// Why a plugin was refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PluginError {}
+mod error;
+mod handshake;
+mod host;
+mod loader;
+mod native;
+mod object_file;
+mod registry;
+mod search;
+mod settings;
 
-impl PluginError {
-    /// A stable code.
-    pub fn code(&self) -> &'static str {
-        "plugin"
-    }
-}
+pub use error::PluginError;
+pub use host::{TorchVersion, running_torch, running_torch_path};
+pub use loader::{GlobalLibrary, global_libraries};
+pub use registry::{Entry, Factory, Loaded, Make, Origin, Place, Refused, Registry, Report};
+pub use search::SearchPath;
 
-/// Opens a library for the whole process, where it can be opened.
-pub(crate) fn open_global(_name: &str) {}
+pub(crate) use loader::open_global;

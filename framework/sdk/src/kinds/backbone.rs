@@ -76,24 +76,25 @@ pub struct ForwardArguments {
     pub train: bool,
 }
 
+/// The methods of a backbone, as written in `ABI.md`.
+pub fn methods() -> Vec<Method> {
+    vec![
+        Method::new(method::OBJECTIVE, "objective", &[], &[]),
+        Method::new(method::PARAMETERS, "parameters", &[], &["* f32 [...]"]),
+        Method::new(
+            method::FORWARD,
+            "forward",
+            &["input f32 [B,L,d]", "mask bool [B,L]"],
+            &["hidden f32 [B,L,d]"],
+        ),
+    ]
+}
+
 /// Serves backbones.
 pub struct BackboneKind;
 
 impl<T: Component<Context = BackboneContext> + Backbone> Serve<T> for BackboneKind {
     const KIND: Kind = Kind::Backbone;
-
-    fn methods() -> Vec<Method> {
-        vec![
-            Method::new(method::OBJECTIVE, "objective", &[], &[]),
-            Method::new(method::PARAMETERS, "parameters", &[], &["* f32 [...]"]),
-            Method::new(
-                method::FORWARD,
-                "forward",
-                &["input f32 [B,L,d]", "mask bool [B,L]"],
-                &["hidden f32 [B,L,d]"],
-            ),
-        ]
-    }
 
     fn invoke(instance: &mut T, number: u32, call: &mut Incoming<'_>) -> Result<()> {
         match number {

@@ -56,20 +56,21 @@ pub mod method {
     pub const FIT: u32 = 1;
 }
 
+/// The methods of a base embedder, as written in `ABI.md`.
+pub fn methods() -> Vec<Method> {
+    vec![Method::new(
+        method::FIT,
+        "fit",
+        &["offsets i64 [U+1]", "items i64 [N]"],
+        &["items f32 [V,d]", "users f32 [U,d] (optional)"],
+    )]
+}
+
 /// Serves base embedders.
 pub struct BaseEmbedderKind;
 
 impl<T: Component<Context = BaseEmbedderContext> + BaseEmbedder> Serve<T> for BaseEmbedderKind {
     const KIND: Kind = Kind::BaseEmbedder;
-
-    fn methods() -> Vec<Method> {
-        vec![Method::new(
-            method::FIT,
-            "fit",
-            &["offsets i64 [U+1]", "items i64 [N]"],
-            &["items f32 [V,d]", "users f32 [U,d] (optional)"],
-        )]
-    }
 
     fn invoke(instance: &mut T, number: u32, call: &mut Incoming<'_>) -> Result<()> {
         match number {

@@ -149,18 +149,19 @@ pub struct AnswerReply {
     pub answers: Vec<Answer>,
 }
 
+/// The methods of a language model, as written in `ABI.md`.
+pub fn methods() -> Vec<Method> {
+    vec![
+        Method::new(method::INFO, "info", &[], &[]),
+        Method::new(method::ANSWER, "answer", &[], &[]),
+    ]
+}
+
 /// Serves language models.
 pub struct LlmKind;
 
 impl<T: Component<Context = LlmContext> + Llm> Serve<T> for LlmKind {
     const KIND: Kind = Kind::Llm;
-
-    fn methods() -> Vec<Method> {
-        vec![
-            Method::new(method::INFO, "info", &[], &[]),
-            Method::new(method::ANSWER, "answer", &[], &[]),
-        ]
-    }
 
     fn invoke(instance: &mut T, number: u32, call: &mut Incoming<'_>) -> Result<()> {
         match number {

@@ -13,3 +13,15 @@ pub use prompt_strategy::{
     Attribute, AttributeSet, ItemText, PromptStrategy, PromptStrategyContext, Reading, Subject,
 };
 pub use reducer::{Reducer, ReducerContext};
+
+/// The methods of a kind, as written in `ABI.md`. A component answers all of them.
+pub fn methods(kind: crate::Kind) -> Vec<crate::Method> {
+    use crate::Kind;
+    match kind {
+        Kind::Backbone => backbone::methods(),
+        Kind::BaseEmbedder => base_embedder::methods(),
+        Kind::Llm => llm::methods(),
+        Kind::PromptStrategy => prompt_strategy::methods(),
+        Kind::Reducer => reducer::methods(),
+    }
+}

@@ -143,6 +143,20 @@ pub struct ReadArguments {
     pub answers: Vec<Answer>,
 }
 
+/// The methods of a prompt strategy, as written in `ABI.md`.
+pub fn methods() -> Vec<Method> {
+    vec![
+        Method::new(method::REQUESTS, "requests", &[], &[]),
+        Method::new(method::READ, "read", &[], &[]),
+        Method::new(
+            method::CALIBRATE,
+            "calibrate",
+            &["raw f32 [N,r]", "reference f32 [M,r]"],
+            &["scores f32 [N,m]"],
+        ),
+    ]
+}
+
 /// Serves prompt strategies.
 pub struct PromptStrategyKind;
 
@@ -150,19 +164,6 @@ impl<T: Component<Context = PromptStrategyContext> + PromptStrategy> Serve<T>
     for PromptStrategyKind
 {
     const KIND: Kind = Kind::PromptStrategy;
-
-    fn methods() -> Vec<Method> {
-        vec![
-            Method::new(method::REQUESTS, "requests", &[], &[]),
-            Method::new(method::READ, "read", &[], &[]),
-            Method::new(
-                method::CALIBRATE,
-                "calibrate",
-                &["raw f32 [N,r]", "reference f32 [M,r]"],
-                &["scores f32 [N,m]"],
-            ),
-        ]
-    }
 
     fn invoke(instance: &mut T, number: u32, call: &mut Incoming<'_>) -> Result<()> {
         match number {

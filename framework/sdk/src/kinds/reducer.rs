@@ -58,23 +58,24 @@ pub struct FitReply {
     pub explained_variance: Option<Vec<f64>>,
 }
 
+/// The methods of a reducer, as written in `ABI.md`.
+pub fn methods() -> Vec<Method> {
+    vec![
+        Method::new(method::FIT, "fit", &["table f32 [V,d]"], &[]),
+        Method::new(
+            method::TRANSFORM,
+            "transform",
+            &["table f32 [N,d]"],
+            &["reduced f32 [N,dim]"],
+        ),
+    ]
+}
+
 /// Serves reducers.
 pub struct ReducerKind;
 
 impl<T: Component<Context = ReducerContext> + Reducer> Serve<T> for ReducerKind {
     const KIND: Kind = Kind::Reducer;
-
-    fn methods() -> Vec<Method> {
-        vec![
-            Method::new(method::FIT, "fit", &["table f32 [V,d]"], &[]),
-            Method::new(
-                method::TRANSFORM,
-                "transform",
-                &["table f32 [N,d]"],
-                &["reduced f32 [N,dim]"],
-            ),
-        ]
-    }
 
     fn invoke(instance: &mut T, number: u32, call: &mut Incoming<'_>) -> Result<()> {
         match number {
