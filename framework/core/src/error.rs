@@ -56,8 +56,15 @@ pub enum Error {
     #[error(transparent)]
     Plugin(#[from] crate::plugin::PluginError),
     /// A component returned an error or panicked.
-    #[error("{0}")]
-    Component(lapidary_sdk::Error),
+    #[error("{component}, {method}: {message}")]
+    Component {
+        /// Kind, name and plugin of the component.
+        component: String,
+        /// The method that was called.
+        method: String,
+        /// What the component said.
+        message: String,
+    },
     /// libtorch refused an operation.
     #[error("tensor operation failed: {0}")]
     Tensor(#[from] tch::TchError),
@@ -175,22 +182,12 @@ impl Error {
             Self::Setting { .. } => "setting",
             Self::Unknown { .. } => "unknown_name",
             Self::Plugin(e) => e.code(),
-            Self::Component(_) => "component",
+            Self::Component { .. } => "component",
             Self::Tensor(_) => "tensor",
             Self::Shape { .. } => "shape",
             Self::NotFinite(_) => "not_finite",
             Self::Interrupted => "interrupted",
             Self::Damaged { .. } => "damaged",
-        }
-    }
-}
-
-impl From<lapidary_sdk::Error> for Error {
-    fn from(error: lapidary_sdk::Error) -> Self {
-        match error {
-            lapidary_sdk::Error::Interrupted => Self::Interrupted,
-            lapidary_sdk::Error::Tensor(e) => Self::Tensor(e),
-            other => Self::Component(other),
         }
     }
 }

@@ -327,7 +327,8 @@ macro_rules! makes {
                 pub fn $method(&self, name: &str, settings: &Value, context: &$context) -> Result<Box<$made>> {
                     let settings = self.settings(Kind::$kind, name, settings)?;
                     match &self.entry(Kind::$kind, name)?.factory {
-                        Factory::$kind(make) => Ok(make(&settings, context)?),
+                        Factory::$kind(make) => make(&settings, context)
+                            .map_err(Error::component(format!("{} `{name}`", Kind::$kind), "create")),
                         _ => Err(self.unknown(Kind::$kind, name)),
                     }
                 }
