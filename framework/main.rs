@@ -1,1 +1,5 @@
-fn main() {}
+//! The `lapidary` program.
+
+fn main() {
+    std::process::exit(lapidary_cli::main());
+}

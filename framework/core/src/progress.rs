@@ -32,8 +32,9 @@ pub fn print(line: &str) {
     }
 }
 
-fn write_line(line: &str) {
-    // Nobody may be reading any more, as in `lapidary … | head`: that is no failure of the work.
+/// Writes a line to standard output. A reader that stopped reading is no failure.
+pub fn write_line(line: &str) {
+    // As in `lapidary … | head`.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 

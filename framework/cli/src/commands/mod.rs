@@ -1,0 +1,23 @@
+//! One file a command.
+
+mod describe;
+mod doctor;
+mod plugins;
+
+use crate::args::{Arguments, Command};
+use crate::failure::Failure;
+use crate::{display, logs};
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// What the user must be told, with the exit code.
+pub fn execute(arguments: Arguments) -> Result<(), Failure> {
+    logs::install()?;
+    display::install(arguments.quiet);
+    match arguments.command {
+        Command::Plugins(command) => plugins::execute(&command),
+        Command::Describe(command) => describe::execute(&command),
+        Command::Doctor(command) => doctor::execute(&command),
+    }
+}
