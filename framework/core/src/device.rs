@@ -53,7 +53,5 @@ pub fn name(device: Device) -> String {
 
 /// Opens libtorch's GPU half where it can be opened: nothing refers to it by symbol, so no linker keeps it.
 pub fn open_gpu_library() {
-    for name in ["libtorch_cuda.so"] {
-        crate::plugin::open_global(name);
-    }
+    crate::plugin::open_global("libtorch_cuda.so");
 }

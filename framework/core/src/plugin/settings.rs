@@ -269,7 +269,7 @@ mod tests {
                 "  `inner`: unknown key `widht`; did you mean `width`?",
                 "  `layers`: 0 is less than the minimum of 1",
                 "  `norm`: expected `pre` or `post`, found the text `prre`; did you mean `pre`?",
-                "  `warmup`: expected integer or null, found 1.5",
+                "  `warmup`: expected null or integer, found 1.5",
                 "  unknown key `layer`; did you mean `layers`?",
             ]
         );
