@@ -1,21 +1,27 @@
 //! Interactions and item text: importing, storing, splitting.
 //!
-//! A [`Dataset`] is a folder of memory-mapped columns. [`Dataset::create`] writes one; [`split`] cuts it into training,
-//! validation and test.
+//! A [`Dataset`] is a folder of memory-mapped columns. [`load_toml`] imports one from a description and opens it,
+//! [`Dataset::create`] writes one from memory, [`split`] cuts it into training, validation and test.
 
 mod dataset;
 #[cfg(test)]
 mod dataset_tests;
 pub mod date;
+mod export;
+pub mod import;
 mod item;
+mod load;
 mod mapped;
 pub mod sequences;
 pub mod split;
 mod store;
 mod summary;
+mod toml_file;
 
 pub use dataset::{Dataset, UserColumns};
+pub use export::export;
 pub use item::ItemText;
+pub use load::{load, load_toml};
 pub use sequences::Sequences;
 pub use split::{
     Case, LeaveOneOut, Split, SplitReport, Targets, Temporal, leave_one_out, temporal,

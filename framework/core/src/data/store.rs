@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -172,31 +173,37 @@ pub(super) fn store(folder: &Path, contents: &Contents) -> Result<()> {
         _ => Path::new("."),
     };
     fs::create_dir_all(parent).map_err(Error::io(parent))?;
-    let fresh = tempfile::Builder::new()
+    let scratch = tempfile::Builder::new()
         .prefix(".import-")
         .tempdir_in(parent)
         .map_err(Error::io(parent))?;
-    let manifest = contents.write(fresh.path())?;
-    let path = fresh.path().join(MANIFEST);
+    // The temporary folder is closed to others; the one inside has the usual permissions.
+    let fresh = scratch.path().join("data");
+    fs::create_dir(&fresh).map_err(Error::io(&fresh))?;
+    let manifest = contents.write(&fresh)?;
+    let path = fresh.join(MANIFEST);
     let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::io(&path)(e.into()))?;
     fs::write(&path, text).map_err(Error::io(&path))?;
-    publish(fresh.path(), folder, parent)
+    publish(&fresh, folder, parent)
 }
 
+/// Renames `fresh` to `folder`. Others may do the same at the same time, so a place that was free may be taken again.
 fn publish(fresh: &Path, folder: &Path, parent: &Path) -> Result<()> {
-    // Others may do the same at the same time, so an old folder may be there again.
-    for _ in 0..8 {
+    const ROUNDS: u32 = 40;
+    for _ in 0..ROUNDS {
         let Err(refused) = fs::rename(fresh, folder) else {
             return Ok(());
         };
-        if !folder.exists() {
+        use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotADirectory};
+        if !matches!(
+            refused.kind(),
+            AlreadyExists | DirectoryNotEmpty | NotADirectory
+        ) {
             return Err(Error::io(folder)(refused));
         }
         if !folder.join(MANIFEST).exists() {
-            return Err(Error::setting(
-                folder.display().to_string(),
-                "is there and is no stored data set; choose another folder or remove it",
-            ));
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
         }
         let old = tempfile::Builder::new()
             .prefix(".old-")
@@ -205,11 +212,11 @@ fn publish(fresh: &Path, folder: &Path, parent: &Path) -> Result<()> {
         // Someone else may have moved it first; then the next round finds the place free.
         let _ = fs::rename(folder, old.path().join("data"));
     }
-    Err(Error::data(
-        folder,
-        None,
-        "another program keeps writing this data set; try again",
-    ))
+    let reason = match folder.join(MANIFEST).exists() {
+        true => "another program keeps writing this data set; try again",
+        false => "is there and is no stored data set; choose another folder or remove it",
+    };
+    Err(Error::setting(folder.display().to_string(), reason))
 }
 
 /// A file that counts, sums and hashes what goes into it.

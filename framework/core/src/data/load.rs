@@ -1,0 +1,164 @@
+//! Data sets by their description: imported once, then opened from a cache.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::dataset::Dataset;
+use super::import::detect::{Sources, sources};
+use super::import::{ImportReport, ImportSpec, import_files};
+use super::store::{MANIFEST, VERSION};
+use crate::error::{Error, Result};
+use crate::fingerprint::{Builder, Fingerprint};
+use crate::interrupt;
+
+/// Opens the data set that a TOML file describes. It is imported into the folder `cache` when it is not there yet, when
+/// the description or a source file changed, or when the stored form is damaged.
+///
+/// # Errors
+/// Those of [`import`](super::import::import), of [`ImportSpec::from_toml`] and of [`Dataset::open`].
+pub fn load_toml(path: &Path, cache: &Path) -> Result<Dataset> {
+    load(&ImportSpec::from_toml(path)?, cache).map(|(data, _)| data)
+}
+
+/// As [`load_toml`], from a description; the report tells what an import did, if there was one.
+///
+/// # Errors
+/// As [`load_toml`].
+pub fn load(spec: &ImportSpec, cache: &Path) -> Result<(Dataset, Option<ImportReport>)> {
+    spec.check(&spec.name)?;
+    let sources = sources(spec)?;
+    std::fs::create_dir_all(cache).map_err(Error::io(cache))?;
+    let key = key(spec, &sources, &Stamps::in_folder(cache))?;
+    let folder = cache.join(format!("{}-{}", safe(&spec.name), key.short()));
+    match open(&folder)? {
+        Some(data) => Ok((data, None)),
+        None => {
+            let report = import_files(spec, &sources, &folder)?;
+            Ok((Dataset::open(&folder)?, Some(report)))
+        }
+    }
+}
+
+/// The stored data set; none when there is no sound one.
+fn open(folder: &Path) -> Result<Option<Dataset>> {
+    if !folder.join(MANIFEST).exists() {
+        return Ok(None);
+    }
+    match Dataset::open(folder) {
+        Ok(data) => Ok(Some(data)),
+        Err(error @ Error::Damaged { .. }) => {
+            tracing::warn!("{error}; importing it again");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Names the description and the contents of the sources, wherever they lie.
+fn key(spec: &ImportSpec, sources: &Sources, stamps: &Stamps) -> Result<Fingerprint> {
+    let plain = ImportSpec {
+        path: None,
+        interactions: Vec::new(),
+        items: Vec::new(),
+        obtain: String::new(),
+        format: sources.format,
+        ..spec.clone()
+    };
+    let value =
+        serde_json::to_value(&plain).map_err(|e| Error::setting(&spec.name, e.to_string()))?;
+    let mut key = Builder::new("import")
+        .text("layout", &VERSION.to_string())
+        .json("description", &value);
+    for (role, files) in [
+        ("interactions", &sources.interactions),
+        ("items", &sources.items),
+    ] {
+        for file in files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            key = key
+                .text(role, &name)
+                .part("content", &stamps.content(file)?);
+        }
+    }
+    Ok(key.finish())
+}
+
+/// Remembers the fingerprint of a file's content under its path, size and time of change, so that large files are read
+/// once.
+struct Stamps(PathBuf);
+
+#[derive(Serialize, Deserialize)]
+struct Stamp {
+    bytes: u64,
+    changed: Duration,
+    content: Fingerprint,
+}
+
+impl Stamps {
+    fn in_folder(cache: &Path) -> Self {
+        Self(cache.join(".stamps"))
+    }
+
+    fn content(&self, file: &Path) -> Result<Fingerprint> {
+        interrupt::check()?;
+        let about = std::fs::metadata(file).map_err(Error::io(file))?;
+        let changed = about
+            .modified()
+            .ok()
+            .and_then(|t| t.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let whole = std::path::absolute(file).map_err(Error::io(file))?;
+        let name = Builder::new("source file")
+            .text("path", &whole.to_string_lossy())
+            .finish();
+        let stamp = self.0.join(name.short());
+        let known = std::fs::read(&stamp)
+            .ok()
+            .and_then(|b| serde_json::from_slice::<Stamp>(&b).ok());
+        if let Some(known) = known.filter(|k| k.bytes == about.len() && Some(k.changed) == changed)
+        {
+            return Ok(known.content);
+        }
+        let content = Fingerprint::of_file(file)?;
+        // A file that changed just now may change again without another time, so it is not remembered.
+        let settled = changed.filter(|c| {
+            let now = SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default();
+            now.saturating_sub(*c) > Duration::from_secs(2)
+        });
+        if let Some(changed) = settled {
+            self.write(
+                &stamp,
+                &Stamp {
+                    bytes: about.len(),
+                    changed,
+                    content: content.clone(),
+                },
+            )?;
+        }
+        Ok(content)
+    }
+
+    fn write(&self, path: &Path, stamp: &Stamp) -> Result<()> {
+        std::fs::create_dir_all(&self.0).map_err(Error::io(&self.0))?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.0).map_err(Error::io(&self.0))?;
+        serde_json::to_writer(&mut file, stamp).map_err(|e| Error::io(path)(e.into()))?;
+        file.persist(path).map_err(|e| Error::io(path)(e.error))?;
+        Ok(())
+    }
+}
+
+/// A name as a part of a path.
+fn safe(name: &str) -> String {
+    let plain = |c: char| {
+        if c.is_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = name.chars().map(plain).take(60).collect();
+    name.trim_start_matches('.').to_owned()
+}
