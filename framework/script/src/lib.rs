@@ -1,1 +1,76 @@
-//! lapidary-script
+//! The Lua API of Lapidary: a script reads top to bottom and does what it says.
+//!
+//! [`run_file`] runs one script in a sandbox of its own. `API.md` beside this crate lists every function that a script
+//! can call; each module in `api` installs one part of it.
+
+mod api;
+mod convert;
+mod error;
+mod heap;
+mod sandbox;
+mod session;
+
+use std::path::{Path, PathBuf};
+
+use lapidary_core::plugin::Registry;
+
+pub use error::Error;
+
+use session::Session;
+
+/// What a run needs to know besides the script.
+pub struct Options {
+    /// Where tensors live.
+    pub device: tch::Device,
+    /// Seed of every stage for which the script names none; 0 where not given.
+    pub seed: Option<u64>,
+    /// Check everything that can be checked, compute nothing.
+    pub dry_run: bool,
+    /// Values that replace the script's own `lapidary.setting(key, default)`.
+    pub set: Vec<(String, String)>,
+    /// Folder of artefacts, imported data sets and the cache of answers.
+    pub store: PathBuf,
+    /// Folder in which the run's own folder is made.
+    pub runs: PathBuf,
+    /// The components that scripts may name.
+    pub registry: Registry,
+    /// Folders in which language models are looked up by name.
+    pub model_dirs: Vec<PathBuf>,
+    /// The command line, for the record.
+    pub command: Vec<String>,
+}
+
+/// Runs a script to its end.
+///
+/// # Errors
+/// What stopped it: see [`Error`]. All finished stages, and the checkpoints of an unfinished one, stay in the store.
+pub fn run_file(path: &Path, options: Options) -> Result<(), Error> {
+    let text = std::fs::read_to_string(path).map_err(lapidary_core::Error::io(path))?;
+    let lua = sandbox::new_state().map_err(|e| Error::from_lua(path, &e))?;
+    let session = Session::start(path, options)?;
+    let folder = session.folder();
+    let result = execute(&lua, path, &text, session);
+    folder.finish(&outcome(&result))?;
+    result
+}
+
+fn execute(lua: &mlua::Lua, path: &Path, text: &str, session: Session) -> Result<(), Error> {
+    let session = std::rc::Rc::new(session);
+    let run = || {
+        api::install(lua, &session)?;
+        lua.load(text)
+            .set_name(format!("={}", error::chunk_name(path)))
+            .exec()
+    };
+    run().map_err(|e| Error::from_lua(path, &e))?;
+    session.refuse_unused_settings()
+}
+
+fn outcome(result: &Result<(), Error>) -> lapidary_core::run::Outcome {
+    use lapidary_core::run::Outcome;
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(e) if e.is_interrupt() => Outcome::Interrupted,
+        Err(e) => Outcome::Failed(e.to_string()),
+    }
+}

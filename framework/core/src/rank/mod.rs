@@ -11,6 +11,7 @@ mod ranking;
 mod report;
 mod scorer;
 mod seen;
+mod stored;
 pub mod trec;
 
 #[cfg(test)]

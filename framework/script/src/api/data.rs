@@ -1,0 +1,207 @@
+//! Data sets, their splits, and the parts of a split.
+
+use std::rc::Rc;
+
+use lapidary_core::Error;
+use lapidary_core::data::{Case, Dataset, LeaveOneOut, Split, Temporal, leave_one_out, temporal};
+use lapidary_sdk::kinds::ItemText;
+use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods};
+
+use crate::convert::{raise, settings, to_lua};
+use crate::session::Session;
+
+pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
+    let s = Rc::clone(session);
+    let dataset = move |_: &Lua, path: String| {
+        let data = s.dataset(&path).map_err(raise)?;
+        Ok(DatasetHandle {
+            data: Rc::new(data),
+            session: Rc::clone(&s),
+        })
+    };
+    api.raw_set("dataset", lua.create_function(dataset)?)
+}
+
+/// A data set.
+pub(super) struct DatasetHandle {
+    data: Rc<Dataset>,
+    session: Rc<Session>,
+}
+
+impl UserData for DatasetHandle {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("name", |_, d| Ok(d.data.name().to_owned()));
+        fields.add_field_method_get("users", |_, d| Ok(d.data.users()));
+        fields.add_field_method_get("items", |_, d| Ok(d.data.items()));
+        fields.add_field_method_get("interactions", |_, d| Ok(d.data.interactions()));
+        fields.add_field_method_get("fingerprint", |_, d| Ok(d.data.fingerprint().to_string()));
+    }
+
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_method("summary", |lua, d, ()| {
+            let summary = d.data.summary().map_err(raise)?;
+            to_lua(lua, &serde_json::to_value(summary).unwrap_or_default())
+        });
+        methods.add_method("item", |lua, d, id: String| {
+            let number = d.data.find_item(&id).map_err(raise)?;
+            let item = d.data.item(number).map_err(raise)?;
+            to_lua(lua, &serde_json::to_value(item).unwrap_or_default())
+        });
+        methods.add_method("leave_one_out", |_, d, table: Option<Table>| {
+            let given: LeaveOneOut = settings(table.as_ref(), "leave_one_out")?;
+            d.split(leave_one_out(&d.data, &given))
+        });
+        methods.add_method("temporal", |_, d, table: Option<Table>| {
+            let given: Temporal = settings(table.as_ref(), "temporal")?;
+            d.split(temporal(&d.data, &given))
+        });
+        methods.add_meta_method(MetaMethod::ToString, |_, d, ()| {
+            Ok(d.data.summary().map_err(raise)?.to_string())
+        });
+    }
+}
+
+impl DatasetHandle {
+    fn split(&self, split: lapidary_core::Result<Split>) -> mlua::Result<SplitHandle> {
+        let split = split.map_err(raise)?;
+        let session = Rc::clone(&self.session);
+        let inner = Parts {
+            data: Rc::clone(&self.data),
+            split,
+            session,
+        };
+        Ok(SplitHandle {
+            parts: Rc::new(inner),
+        })
+    }
+}
+
+/// A split and the data set it was cut from.
+pub(super) struct Parts {
+    pub data: Rc<Dataset>,
+    pub split: Split,
+    pub session: Rc<Session>,
+}
+
+impl Parts {
+    /// Text of an item as prompt strategies read it.
+    pub fn item_text(&self, item: u32) -> ItemText {
+        let text = self.data.item(item).unwrap_or_default();
+        ItemText {
+            title: text.name().to_owned(),
+            year: text.year.map(|y| y.to_string()).unwrap_or_default(),
+            categories: text.categories,
+            fields: text.fields,
+        }
+    }
+
+    /// Title and year of an item, for people.
+    pub fn item_label(&self, item: u32) -> String {
+        let text = self.data.item(item).unwrap_or_default();
+        match text.year {
+            Some(year) => format!("{} ({year})", text.name()),
+            None => text.name().to_owned(),
+        }
+    }
+}
+
+/// A split.
+#[derive(Clone)]
+pub(super) struct SplitHandle {
+    pub parts: Rc<Parts>,
+}
+
+impl UserData for SplitHandle {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("items", |_, s| Ok(s.parts.split.n_items));
+        fields.add_field_method_get("users", |_, s| Ok(s.parts.split.sequences.users()));
+        fields.add_field_method_get("max_len", |_, s| Ok(s.parts.split.max_len));
+        fields.add_field_method_get("fingerprint", |_, s| {
+            Ok(s.parts.split.fingerprint.to_string())
+        });
+        fields.add_field_method_get("valid", |_, s| Ok(s.cases(Which::Valid)));
+        fields.add_field_method_get("test", |_, s| Ok(s.cases(Which::Test)));
+    }
+
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_method("report", |lua, s, ()| {
+            to_lua(
+                lua,
+                &serde_json::to_value(&s.parts.split.report).unwrap_or_default(),
+            )
+        });
+        methods.add_meta_method(MetaMethod::ToString, |_, s, ()| {
+            let split = &s.parts.split;
+            let report = &split.report;
+            Ok(format!(
+                "{} training interactions, {} validation cases, {} test cases; {:.1} % of test items tie in \
+                 time with the item before, {:.1} % never occur in training",
+                report.train_interactions,
+                split.valid.len(),
+                split.test.len(),
+                100.0 * report.tied_test,
+                100.0 * report.cold_test
+            ))
+        });
+    }
+}
+
+impl SplitHandle {
+    fn cases(&self, which: Which) -> CasesHandle {
+        CasesHandle {
+            parts: Rc::clone(&self.parts),
+            which,
+        }
+    }
+}
+
+/// Which cases of a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Valid,
+    Test,
+}
+
+/// The validation or the test cases of a split.
+#[derive(Clone)]
+pub(super) struct CasesHandle {
+    pub parts: Rc<Parts>,
+    which: Which,
+}
+
+impl CasesHandle {
+    /// The cases.
+    pub fn cases(&self) -> &[Case] {
+        match self.which {
+            Which::Valid => &self.parts.split.valid,
+            Which::Test => &self.parts.split.test,
+        }
+    }
+
+    /// Their name in files and fingerprints.
+    pub fn name(&self) -> &'static str {
+        match self.which {
+            Which::Valid => "valid",
+            Which::Test => "test",
+        }
+    }
+
+    /// The identifier of the user of a case, counted from 1.
+    fn user(&self, number: usize) -> mlua::Result<String> {
+        let case = number
+            .checked_sub(1)
+            .and_then(|n| self.cases().get(n))
+            .ok_or_else(|| {
+                let reason = format!("there are {} cases, counted from 1", self.cases().len());
+                raise(Error::setting(format!("case {number}"), reason))
+            })?;
+        self.parts.data.user_id(case.user).map_err(raise)
+    }
+}
+
+impl UserData for CasesHandle {
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_meta_method(MetaMethod::Len, |_, c, ()| Ok(c.cases().len()));
+        methods.add_method("user", |_, c, number: usize| c.user(number));
+    }
+}

@@ -1,0 +1,281 @@
+//! The comparison of several ways, each with several seeds, against the first of them.
+
+use std::rc::Rc;
+
+use lapidary_core::Error;
+use lapidary_core::rank::{Bootstrap, Difference, Metric};
+use lapidary_core::run::Table as RunTable;
+use mlua::{MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
+use serde::{Deserialize, Serialize};
+
+use super::{EvaluationHandle, default_metrics};
+use crate::convert::{raise, settings};
+use crate::session::Session;
+
+/// How to compare.
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CompareSettings {
+    metrics: Vec<Metric>,
+    /// Name of the table in the run's folder.
+    name: String,
+    /// Draws of the paired bootstrap.
+    bootstrap: usize,
+}
+
+impl Default for CompareSettings {
+    fn default() -> Self {
+        Self {
+            metrics: default_metrics(),
+            name: "comparison".to_owned(),
+            bootstrap: 2000,
+        }
+    }
+}
+
+/// One way and its evaluations, one a seed.
+struct Way {
+    name: String,
+    runs: Vec<EvaluationHandle>,
+}
+
+/// Mean and spread over seeds, and the difference to the first way.
+struct Cell {
+    mean: f64,
+    spread: Option<f64>,
+    against: Option<(f64, Difference)>,
+}
+
+struct Row {
+    label: String,
+    metric: Option<Metric>,
+    cells: Vec<Cell>,
+}
+
+/// A finished comparison.
+pub(super) struct ComparisonHandle {
+    names: Vec<String>,
+    rows: Vec<Row>,
+}
+
+/// Reads `{ {"base", { … }}, {"refined", { … }}, metrics = { … } }` and compares.
+pub(super) fn compare(session: &Rc<Session>, given: &Table) -> mlua::Result<ComparisonHandle> {
+    let mut ways = Vec::new();
+    while let Value::Table(way) = given.raw_get(ways.len() + 1)? {
+        given.raw_set(ways.len() + 1, Value::Nil)?;
+        let place = format!("compare, entry {}", ways.len() + 1);
+        let (Ok(name), Ok(Value::Table(runs))) = (way.raw_get::<String>(1), way.raw_get(2)) else {
+            let reason =
+                "expected a name and a list of evaluations, as in {\"base\", { eval1, eval2 }}";
+            return Err(raise(Error::setting(place, reason)));
+        };
+        let runs: Vec<EvaluationHandle> = runs.sequence_values().collect::<mlua::Result<_>>()?;
+        if runs.is_empty() {
+            return Err(raise(Error::setting(place, "has no evaluations")));
+        }
+        ways.push(Way { name, runs });
+        // A list loses its place for the rest when entries are taken from the front: read them by number.
+        if ways.len() > 100 {
+            break;
+        }
+    }
+    if ways.is_empty() {
+        let reason = "nothing to compare; expected entries such as {\"base\", { eval1, eval2 }}";
+        return Err(raise(Error::setting("compare", reason)));
+    }
+    let wanted: CompareSettings = settings(Some(given), "compare")?;
+    let table = build(&ways, &wanted).map_err(raise)?;
+    if !session.dry_run {
+        session
+            .folder()
+            .write_table(&wanted.name, &table.as_run_table().map_err(raise)?)
+            .map_err(raise)?;
+    }
+    Ok(table)
+}
+
+fn build(ways: &[Way], wanted: &CompareSettings) -> lapidary_core::Result<ComparisonHandle> {
+    let mut rows = Vec::new();
+    let planned = ways
+        .iter()
+        .flat_map(|w| &w.runs)
+        .any(|r| r.ranking.is_none());
+    if !planned {
+        for kept in [false, true] {
+            for &metric in &wanted.metrics {
+                let label = if kept {
+                    format!("{metric}, seen kept")
+                } else {
+                    metric.to_string()
+                };
+                let cells = metric_cells(ways, metric, kept, wanted.bootstrap)?;
+                rows.push(Row {
+                    label,
+                    metric: Some(metric),
+                    cells,
+                });
+            }
+        }
+        rows.push(Row {
+            label: "tied test items".to_owned(),
+            metric: None,
+            cells: tied_cells(ways),
+        });
+    }
+    Ok(ComparisonHandle {
+        names: ways.iter().map(|w| w.name.clone()).collect(),
+        rows,
+    })
+}
+
+fn metric_cells(
+    ways: &[Way],
+    metric: Metric,
+    kept: bool,
+    samples: usize,
+) -> lapidary_core::Result<Vec<Cell>> {
+    let reference = mean_values(&ways[0], metric, kept);
+    ways.iter()
+        .enumerate()
+        .map(|(i, way)| {
+            let (mean, spread) = spread(way.runs.iter().map(|r| r.value(metric, kept)).collect());
+            let against = match i {
+                0 => None,
+                _ => {
+                    let bootstrap = Bootstrap {
+                        samples,
+                        ..Bootstrap::default()
+                    };
+                    let difference =
+                        bootstrap.compare(&reference, &mean_values(way, metric, kept))?;
+                    let base: f64 = reference.iter().map(|&v| f64::from(v)).sum::<f64>()
+                        / reference.len() as f64;
+                    Some((difference.mean / base, difference))
+                }
+            };
+            Ok(Cell {
+                mean,
+                spread,
+                against,
+            })
+        })
+        .collect()
+}
+
+fn tied_cells(ways: &[Way]) -> Vec<Cell> {
+    let share = |run: &EvaluationHandle| {
+        let ranking = run.ranking.as_ref();
+        ranking.map_or(f64::NAN, |r| r.report(&[], &run.cases.parts.split).tied)
+    };
+    let cells = ways.iter().map(|way| {
+        let (mean, spread) = spread(way.runs.iter().map(share).collect());
+        Cell {
+            mean,
+            spread,
+            against: None,
+        }
+    });
+    cells.collect()
+}
+
+/// Each case's value, averaged over the way's seeds.
+fn mean_values(way: &Way, metric: Metric, kept: bool) -> Vec<f32> {
+    let mut sums: Vec<f32> = Vec::new();
+    for run in way.runs.iter().filter_map(|r| r.ranking.as_ref()) {
+        let places = if kept { &run.all } else { &run.unseen };
+        let values = places.values(metric, run.n_items);
+        if sums.is_empty() {
+            sums = vec![0.0; values.len()];
+        }
+        sums.iter_mut()
+            .zip(&values)
+            .for_each(|(sum, v)| *sum += v / way.runs.len() as f32);
+    }
+    sums
+}
+
+/// Mean and standard deviation (n − 1) of some values.
+fn spread(values: Vec<f64>) -> (f64, Option<f64>) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+    (
+        mean,
+        (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()),
+    )
+}
+
+impl ComparisonHandle {
+    fn as_run_table(&self) -> lapidary_core::Result<RunTable> {
+        let mut head = vec!["metric".to_owned(), self.names[0].clone()];
+        for name in &self.names[1..] {
+            head.extend([
+                name.clone(),
+                "gain".to_owned(),
+                "95 % interval of the difference".to_owned(),
+                "p".to_owned(),
+            ]);
+        }
+        let mut table = RunTable::new(head);
+        for row in &self.rows {
+            let mut cells = vec![row.label.clone()];
+            for (i, cell) in row.cells.iter().enumerate() {
+                cells.push(cell.text(row.metric.is_none()));
+                match &cell.against {
+                    Some((gain, d)) => cells.extend([
+                        format!("{:+.1} %", 100.0 * gain),
+                        format!("{:+.4} to {:+.4}", d.low, d.high),
+                        format!("{:.3}", d.p),
+                    ]),
+                    None if i > 0 => cells.extend(["", "", ""].map(String::from)),
+                    None => {}
+                }
+            }
+            table.row(cells)?;
+        }
+        Ok(table)
+    }
+
+    fn cell(&self, way: &str, metric: &str) -> mlua::Result<Option<&Cell>> {
+        let column = self.names.iter().position(|n| n == way);
+        let column = column.ok_or_else(|| raise(Error::unknown("way", way, &self.names)))?;
+        let row = self.rows.iter().find(|r| r.label == metric);
+        Ok(row.map(|r| &r.cells[column]))
+    }
+}
+
+impl Cell {
+    fn text(&self, share: bool) -> String {
+        let number = |v: f64| {
+            if share {
+                format!("{:.2} %", 100.0 * v)
+            } else {
+                format!("{v:.4}")
+            }
+        };
+        match self.spread {
+            Some(spread) => format!("{} ± {}", number(self.mean), number(spread)),
+            None => number(self.mean),
+        }
+    }
+}
+
+impl UserData for ComparisonHandle {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("names", |_, c| Ok(c.names.clone()));
+    }
+
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_method("mean", |_, c, (way, metric): (String, String)| {
+            Ok(c.cell(&way, &metric)?.map(|cell| cell.mean))
+        });
+        methods.add_method("gain", |_, c, (way, metric): (String, String)| {
+            Ok(c.cell(&way, &metric)?
+                .and_then(|cell| cell.against.as_ref().map(|a| a.0)))
+        });
+        methods.add_meta_method(MetaMethod::ToString, |_, c, ()| match c.rows.is_empty() {
+            true => Ok("dry run: nothing was compared".to_owned()),
+            false => Ok(c.as_run_table().map_err(raise)?.markdown()),
+        });
+    }
+}

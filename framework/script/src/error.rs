@@ -1,0 +1,166 @@
+//! What a script run can end with, in words that name the script and the line.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Why a script did not finish.
+#[derive(Debug)]
+pub struct Error {
+    /// The script, and the line where it is known.
+    pub place: Option<(PathBuf, Option<u32>)>,
+    /// What happened.
+    pub message: String,
+    /// The Lua call stack, one call a line, when the failure was inside nested calls.
+    pub stack: Vec<String>,
+    sort: Sort,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Failed,
+    Interrupted,
+    Usage,
+}
+
+/// Marks an error that the command line caused, not the script.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub String);
+
+impl Error {
+    /// Whether the user's interrupt ended the script.
+    pub fn is_interrupt(&self) -> bool {
+        self.sort == Sort::Interrupted
+    }
+
+    /// Whether the command line was wrong, not the script.
+    pub fn is_usage(&self) -> bool {
+        self.sort == Sort::Usage
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            place: None,
+            message: message.into(),
+            stack: Vec::new(),
+            sort: Sort::Usage,
+        }
+    }
+
+    /// Reads what Lua reports: the innermost cause, and the script's line from the traceback.
+    pub(crate) fn from_lua(script: &Path, error: &mlua::Error) -> Self {
+        let mut traceback = String::new();
+        let mut cause = error;
+        while let mlua::Error::CallbackError {
+            traceback: inner,
+            cause: next,
+        } = cause
+        {
+            traceback.clone_from(inner);
+            cause = next;
+        }
+        let sort = if cause.downcast_ref::<Usage>().is_some() {
+            Sort::Usage
+        } else if cause
+            .downcast_ref()
+            .is_some_and(lapidary_core::Error::is_interrupt)
+        {
+            Sort::Interrupted
+        } else {
+            Sort::Failed
+        };
+        let text = match cause {
+            mlua::Error::RuntimeError(text) | mlua::Error::SyntaxError { message: text, .. } => {
+                text.clone()
+            }
+            mlua::Error::ExternalError(inner) => inner.to_string(),
+            other => other.to_string(),
+        };
+        let chunk = chunk_name(script);
+        let (head, tail) = text.split_once("\nstack traceback:").unwrap_or((&text, ""));
+        let traceback = if traceback.is_empty() {
+            tail.to_owned()
+        } else {
+            traceback
+        };
+        let (line, message) = match strip_place(head, &chunk) {
+            Some((line, rest)) => (Some(line), rest.to_owned()),
+            None => (
+                lines_in(&traceback, &chunk).first().copied(),
+                head.to_owned(),
+            ),
+        };
+        let stack = lines_in(&traceback, &chunk);
+        let outer = stack.iter().filter(|l| Some(**l) != line);
+        let stack = outer
+            .map(|l| format!("called from {}:{l}", script.display()))
+            .collect();
+        Self {
+            place: Some((script.to_path_buf(), line)),
+            message,
+            stack,
+            sort,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some((path, Some(line))) => write!(f, "{}:{line}: ", path.display())?,
+            Some((path, None)) => write!(f, "{}: ", path.display())?,
+            None => {}
+        }
+        f.write_str(self.message.trim_end())?;
+        for call in &self.stack {
+            write!(f, "\n  {call}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<lapidary_core::Error> for Error {
+    fn from(error: lapidary_core::Error) -> Self {
+        let sort = if error.is_interrupt() {
+            Sort::Interrupted
+        } else {
+            Sort::Failed
+        };
+        Self {
+            place: None,
+            message: error.to_string(),
+            stack: Vec::new(),
+            sort,
+        }
+    }
+}
+
+/// The name under which Lua knows the script.
+pub(crate) fn chunk_name(script: &Path) -> String {
+    script
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// Cuts `name:12: ` off the front of a message.
+fn strip_place<'a>(text: &'a str, chunk: &str) -> Option<(u32, &'a str)> {
+    let rest = text.strip_prefix(chunk)?.strip_prefix(':')?;
+    let (line, rest) = rest.split_once(':')?;
+    Some((line.parse().ok()?, rest.trim_start()))
+}
+
+/// The lines of the script that a traceback names, innermost first, each once.
+fn lines_in(traceback: &str, chunk: &str) -> Vec<u32> {
+    let mut lines = Vec::new();
+    for text in traceback.lines() {
+        if let Some((line, _)) = strip_place(text.trim_start(), chunk)
+            && !lines.contains(&line)
+        {
+            lines.push(line);
+        }
+    }
+    lines
+}

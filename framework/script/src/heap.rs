@@ -1,0 +1,71 @@
+//! Counts the bytes of tensors that Lua holds, so that Lua's collector runs in time and a script has a limit.
+//!
+//! Lua sees a tensor as a few bytes; without this count it would keep thousands of dead ones.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use lapidary_core::Error;
+use mlua::Lua;
+
+use crate::convert::raise;
+
+/// A collection runs when this many bytes came since the last one.
+const FIRST_STEP: usize = 64 << 20;
+
+/// Bytes held by tensors of one Lua state.
+#[derive(Debug)]
+pub(crate) struct Heap {
+    held: Cell<usize>,
+    collect_at: Cell<usize>,
+    limit: usize,
+}
+
+/// Bytes of one tensor; they count until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    heap: Rc<Heap>,
+    bytes: usize,
+}
+
+impl Heap {
+    /// A heap that refuses to grow over `limit` bytes.
+    pub fn new(limit: usize) -> Rc<Self> {
+        Rc::new(Self {
+            held: Cell::new(0),
+            collect_at: Cell::new(FIRST_STEP),
+            limit,
+        })
+    }
+
+    /// Counts `bytes` more; collects garbage first when it is time.
+    pub fn hold(self: &Rc<Self>, lua: &Lua, bytes: usize) -> mlua::Result<Held> {
+        if self.held.get() + bytes > self.collect_at.get() {
+            lua.gc_collect()?;
+            self.collect_at
+                .set((self.held.get() + bytes).max(FIRST_STEP / 2) * 2);
+        }
+        let held = self.held.get() + bytes;
+        if held > self.limit {
+            let reason = format!(
+                "tensors of this script would need {} MiB; the limit is {} MiB",
+                held >> 20,
+                self.limit >> 20
+            );
+            return Err(raise(Error::setting("memory", reason)));
+        }
+        self.held.set(held);
+        Ok(Held {
+            heap: Rc::clone(self),
+            bytes,
+        })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.heap
+            .held
+            .set(self.heap.held.get().saturating_sub(self.bytes));
+    }
+}
