@@ -58,19 +58,20 @@ pub fn generate(
     let mut rest = order.as_slice();
     while !rest.is_empty() {
         let (batch, later) = rest.split_at(batch_size(rest, batch_tokens));
-        for (index, text) in write(model, codec, batch)? {
+        let done = tasks.len() - rest.len();
+        let report = |ended: usize| progress(done + ended, tasks.len());
+        for (index, text) in write(model, codec, batch, &report)? {
             if let Some(answer) = answers.get_mut(index) {
                 *answer = text;
             }
         }
         rest = later;
-        host::progress(
-            "language model",
-            (tasks.len() - rest.len()) as u64,
-            tasks.len() as u64,
-        )?;
     }
     Ok(answers)
+}
+
+fn progress(done: usize, total: usize) -> Result<()> {
+    host::progress("language model", done as u64, total as u64)
 }
 
 /// How many of the tasks, longest prompt first, are written together.
@@ -85,10 +86,12 @@ fn batch_size(tasks: &[(usize, &Task)], batch_tokens: usize) -> usize {
     fitting.count().max(1)
 }
 
+/// Writes answers together; `report` hears before each step how many are finished.
 fn write(
     model: &Llama,
     codec: &TextCodec,
     tasks: &[(usize, &Task)],
+    report: &dyn Fn(usize) -> Result<()>,
 ) -> Result<Vec<(usize, String)>> {
     let (kind, device) = (model.kind(), model.device());
     let longest = tasks.iter().map(|(_, t)| t.prompt.len()).max().unwrap_or(0);
@@ -137,7 +140,7 @@ fn write(
         }
         open = next.into_iter().map(|(_, w)| w).collect();
         states = step(model, &open, &mut cache)?;
-        host::progress("language model", 0, 0)?;
+        report(done.len())?;
     }
 }
 

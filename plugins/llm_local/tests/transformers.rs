@@ -6,14 +6,15 @@ mod common;
 use common::{fixture, ints, logits, tensors, tiny, worst};
 use lapidary_llm_local::files::ModelFiles;
 use lapidary_llm_local::generate::{Task, generate};
+use lapidary_llm_local::tokenizer::TextCodec;
 use lapidary_sdk::prelude::*;
 
 const MODELS: [&str; 2] = ["tiny_llama", "tiny_qwen2"];
 
 #[test]
-fn logits_agree() {
-    for name in MODELS {
-        let model = tiny(name);
+fn logits_agree_from_folders_and_from_gguf_files() {
+    for (name, ending) in MODELS.into_iter().flat_map(|m| [(m, ""), (m, ".gguf")]) {
+        let model = tiny(&format!("{name}{ending}"));
         let expected = tensors(&format!("{name}_expected.safetensors"));
         for i in 0..2 {
             let found = logits(&model, &ints(&expected[&format!("ids.{i}")]));
@@ -25,7 +26,7 @@ fn logits_agree() {
                 spread > 0.5,
                 "{name}: the fixture's logits are all alike ({spread})"
             );
-            assert!(off < 1e-4, "{name}, sequence {i}: {off} off");
+            assert!(off < 1e-4, "{name}{ending}, sequence {i}: {off} off");
         }
     }
 }
@@ -62,6 +63,35 @@ fn greedy_answers_agree_though_batched_with_other_lengths() {
 }
 
 #[test]
+fn the_metadata_of_gguf_make_the_same_tokenizer() {
+    for (name, adds_bos) in [("tiny_llama", true), ("tiny_qwen2", false)] {
+        let codec = |name: &str| ModelFiles::open(&fixture(name)).unwrap().codec().unwrap();
+        let (folder, file) = (codec(name), codec(&format!("{name}.gguf")));
+        for text in [
+            "The movie is best known",
+            "<|start|>user\nIt's 1999!<|end|>",
+            "  é 東\n",
+        ] {
+            let prompt = folder.prompt(&Prompt::Text(text.to_owned())).unwrap();
+            let (expected, found) = (
+                folder.prompt_tokens(&prompt).unwrap(),
+                file.prompt_tokens(&prompt).unwrap(),
+            );
+            let (lead, found) = found.split_at(usize::from(adds_bos));
+            assert_eq!(lead.iter().sum::<i64>(), 0);
+            assert_eq!(found, expected, "{text}");
+            let continuation = |codec: &TextCodec| {
+                let tokens = codec.prompt_tokens(&prompt).unwrap();
+                codec
+                    .continuation_tokens(&prompt, &tokens, " love story")
+                    .unwrap()
+            };
+            assert_eq!(continuation(&file), continuation(&folder));
+        }
+    }
+}
+
+#[test]
 fn files_say_what_they_hold() {
     let llama = ModelFiles::open(&fixture("tiny_llama")).unwrap();
     assert_eq!(
@@ -72,6 +102,11 @@ fn files_say_what_they_hold() {
     let qwen = ModelFiles::open(&fixture("tiny_qwen2")).unwrap();
     assert_eq!(qwen.name(), "tiny_qwen2");
     assert!(!qwen.codec().unwrap().has_chat());
+    let gguf = ModelFiles::open(&fixture("tiny_llama.gguf")).unwrap();
+    assert_eq!(
+        (gguf.parameters(), gguf.name().as_str()),
+        (llama.parameters(), "tiny_llama")
+    );
     assert_ne!(llama.sha256().unwrap(), qwen.sha256().unwrap());
 }
 
