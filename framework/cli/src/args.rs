@@ -24,10 +24,15 @@ Environment: LAPIDARY_PLUGIN_PATH and LAPIDARY_MODELS (folders, separated by `:`
 /// One command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a Lua script; what it computed before is loaded, not computed again.
+    Run(Run),
     /// List the components of all plugins, and the files that were refused.
     Plugins(Plugins),
     /// Show a component's settings: types, defaults, ranges, help.
     Describe(Describe),
+    /// Import and inspect data sets.
+    #[command(subcommand)]
+    Data(Data),
     /// Check this installation: libtorch, devices, plugins, models, places.
     Doctor(Doctor),
 }
@@ -46,6 +51,35 @@ pub struct Keep {
     /// Folder of artefacts: stages that were computed once, and caches.
     #[arg(long, value_name = "DIR", default_value = ".lapidary")]
     pub store: PathBuf,
+}
+
+/// `lapidary run`
+#[derive(Args, Debug)]
+pub struct Run {
+    /// The Lua script.
+    pub script: PathBuf,
+    /// Give the script's parameter KEY another value; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+    /// Where to compute: auto, cpu, cuda or cuda:N.
+    #[arg(long, default_value = "auto", value_parser = device)]
+    pub device: String,
+    /// Seed of everything that the script gives no seed of its own.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
+    /// Check settings, files, names and shapes without computing anything.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub search: Search,
+    /// Folder in which each run makes a folder of its own.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+    #[command(flatten)]
+    pub keep: Keep,
+    /// Threads of libtorch; without it, as many as there are cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=4096))]
+    pub threads: Option<i32>,
 }
 
 /// `lapidary plugins`
@@ -73,6 +107,43 @@ pub struct Describe {
     pub json: bool,
 }
 
+/// `lapidary data`
+#[derive(Debug, Subcommand)]
+pub enum Data {
+    /// Read a data set in its own format and store it.
+    Import(Import),
+    /// Show the figures of a data set.
+    Info(Info),
+}
+
+/// `lapidary data import`
+#[derive(Args, Debug)]
+pub struct Import {
+    /// The data set's description, a TOML file such as those in configs/datasets; or the folder of a source whose
+    /// format is found from its files.
+    pub spec: PathBuf,
+    /// Where to store it; without it, in the store, where scripts find it.
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<PathBuf>,
+    /// Count bad lines instead of stopping at the first.
+    #[arg(long)]
+    pub skip_bad: bool,
+    #[command(flatten)]
+    pub keep: Keep,
+}
+
+/// `lapidary data info`
+#[derive(Args, Debug)]
+pub struct Info {
+    /// A stored data set's folder; or a description, which is imported where it was not yet.
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub keep: Keep,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `lapidary doctor`
 #[derive(Args, Debug)]
 pub struct Doctor {
@@ -83,6 +154,34 @@ pub struct Doctor {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Reads `KEY=VALUE`; the value may be empty and may hold `=`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("expected KEY=VALUE, such as dim=64")?;
+    let mut letters = key.chars();
+    let first = letters
+        .next()
+        .is_some_and(|c| c.is_alphabetic() || c == '_');
+    if first && letters.all(|c| c.is_alphanumeric() || "_.-".contains(c)) {
+        Ok((key.to_owned(), value.to_owned()))
+    } else {
+        Err(format!(
+            "`{key}` is no parameter's name: letters, digits, `_`, `.` and `-`, a letter first"
+        ))
+    }
+}
+
+/// Checks the form only: whether the device is there is asked when it is needed.
+fn device(text: &str) -> Result<String, String> {
+    let number = text.strip_prefix("cuda:").map(str::parse::<u16>);
+    match text {
+        "auto" | "cpu" | "cuda" => Ok(text.to_owned()),
+        _ if matches!(number, Some(Ok(_))) => Ok(text.to_owned()),
+        _ => Err("expected `auto`, `cpu`, `cuda` or `cuda:N`".to_owned()),
+    }
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
@@ -100,5 +199,31 @@ mod tests {
     fn the_definition_is_sound() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_assignment_needs_a_name_and_an_equals_sign() {
+        assert_eq!(assignment("a=b=c").unwrap(), ("a".into(), "b=c".into()));
+        assert_eq!(
+            assignment("model.dim=").unwrap(),
+            ("model.dim".into(), String::new())
+        );
+        for bad in ["a", "=b", "1a=2", "a b=c", "-a=1"] {
+            assert!(assignment(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn devices_are_checked_by_form() {
+        assert!(
+            ["auto", "cpu", "cuda", "cuda:3"]
+                .iter()
+                .all(|d| device(d).is_ok())
+        );
+        assert!(
+            ["gpu", "cuda:", "cuda:-1", "CUDA", ""]
+                .iter()
+                .all(|d| device(d).is_err())
+        );
     }
 }

@@ -67,6 +67,18 @@ impl From<lapidary_core::Error> for Failure {
     }
 }
 
+impl From<lapidary_script::Error> for Failure {
+    fn from(error: lapidary_script::Error) -> Self {
+        if error.is_interrupt() {
+            return Self::from(lapidary_core::Error::Interrupted);
+        }
+        match error.is_usage() {
+            true => Self::usage(chain(&error)),
+            false => Self::failed(chain(&error)),
+        }
+    }
+}
+
 /// An error's text, then that of each cause which does not stand in it already.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -12,6 +12,7 @@ mod logs;
 mod output;
 mod places;
 mod settings;
+mod signals;
 
 use clap::Parser;
 

@@ -1,8 +1,10 @@
 //! One file a command.
 
+mod data;
 mod describe;
 mod doctor;
 mod plugins;
+mod run;
 
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
@@ -16,8 +18,10 @@ pub fn execute(arguments: Arguments) -> Result<(), Failure> {
     logs::install()?;
     display::install(arguments.quiet);
     match arguments.command {
+        Command::Run(command) => run::execute(command),
         Command::Plugins(command) => plugins::execute(&command),
         Command::Describe(command) => describe::execute(&command),
+        Command::Data(command) => data::execute(&command),
         Command::Doctor(command) => doctor::execute(&command),
     }
 }

@@ -46,6 +46,11 @@ pub struct UserColumns {
 }
 
 impl Dataset {
+    /// Whether a folder holds a stored data set, sound or not.
+    pub fn is_stored(folder: &Path) -> bool {
+        folder.join(MANIFEST).is_file()
+    }
+
     /// Opens a stored data set and verifies it.
     ///
     /// # Errors

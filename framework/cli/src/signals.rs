@@ -1,0 +1,35 @@
+//! Ctrl-C and the wish to terminate: the first asks the work to stop, the second ends the program.
+
+use std::io::Write;
+
+use lapidary_core::interrupt;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::display;
+use crate::failure::Failure;
+
+/// Starts to listen. SIGHUP stays as it was, so that `nohup` works.
+///
+/// # Errors
+/// When the system refuses the handlers.
+pub fn listen() -> Result<(), Failure> {
+    let refused = |e: std::io::Error| Failure::failed(format!("signals cannot be handled: {e}"));
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(refused)?;
+    let wait = move || {
+        for _ in signals.forever() {
+            if interrupt::requested() {
+                // Exit handlers must not run: libtorch's threads are still at work.
+                signal_hook::low_level::exit(1);
+            }
+            interrupt::request();
+            display::suspend(|| {
+                let text = "stopping at the next safe point; once more ends at once";
+                let _ = writeln!(std::io::stderr(), "{text}");
+            });
+        }
+    };
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    thread.spawn(wait).map_err(refused)?;
+    Ok(())
+}
