@@ -8,7 +8,7 @@ local training = { epochs = epochs, patience = 4, learning_rate = 0.001, batch_s
 local backbone = { layers = 2, heads = 2, dropout = 0.3 }
 
 -- 1. Data: every user's last film tests, the one before it validates, the others train.
-local data = lapidary.dataset("configs/datasets/movietweetings.toml")
+local data = lapidary.dataset(lapidary.setting("data", "configs/datasets/movietweetings.toml"))
 local split = data:leave_one_out { max_len = 50 }
 print(data)
 print(split)

@@ -5,7 +5,7 @@ local dim = lapidary.setting("dim", 32)
 local epochs = lapidary.setting("epochs", 10)
 local training = { epochs = epochs, patience = 3, seed = lapidary.seed }
 
-local data = lapidary.dataset("configs/datasets/movietweetings.toml")
+local data = lapidary.dataset(lapidary.setting("data", "configs/datasets/movietweetings.toml"))
 local split = data:leave_one_out { max_len = 30 }
 local base = lapidary.base_embedder("ppmi_svd", { dim = 2 * dim }):fit(split)
 
