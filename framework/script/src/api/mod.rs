@@ -11,24 +11,19 @@ mod tensor;
 
 use std::rc::Rc;
 
-use mlua::{Lua, Table};
+use mlua::Lua;
 
 use crate::session::Session;
 
 /// Fills the global `lapidary`.
 pub(crate) fn install(lua: &Lua, session: &Rc<Session>) -> mlua::Result<()> {
     let lapidary = lua.create_table()?;
-    let modules: [fn(&Lua, &Table, &Rc<Session>) -> mlua::Result<()>; 7] = [
-        run::install,
-        data::install,
-        component::install,
-        guided::install,
-        refined::install,
-        evaluation::install,
-        tensor::install,
-    ];
-    for module in modules {
-        module(lua, &lapidary, session)?;
-    }
+    run::install(lua, &lapidary, session)?;
+    data::install(lua, &lapidary, session)?;
+    component::install(lua, &lapidary, session)?;
+    guided::install(lua, &lapidary, session)?;
+    refined::install(lua, &lapidary, session)?;
+    evaluation::install(lua, &lapidary, session)?;
+    tensor::install(lua, &lapidary, session)?;
     lua.globals().raw_set("lapidary", lapidary)
 }

@@ -7,7 +7,7 @@ use lapidary_core::fingerprint::{Builder, Fingerprint};
 use lapidary_core::guidance::GuidedScores;
 use lapidary_core::refine::{Embedding, RefineSettings, Refined, combine};
 use lapidary_sdk::kinds::ReducerContext;
-use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
+use mlua::{Lua, ObjectLike, Table, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
 use serde_json::json;
 use tch::Tensor;
 
@@ -90,8 +90,6 @@ impl UserData for BaseHandle {
         });
     }
 }
-
-use mlua::ObjectLike as _;
 
 /// A refined embedding; without values in a dry run.
 pub(super) struct RefinedHandle {

@@ -114,8 +114,14 @@ fn flatten(
 /// A tensor that Lua holds. `free` empties it at once.
 #[derive(Clone)]
 pub(super) struct TensorHandle {
-    inner: Rc<RefCell<Option<(Rc<Tensor>, Held)>>>,
+    inner: Rc<RefCell<Option<Counted>>>,
     heap: Rc<Heap>,
+}
+
+/// A tensor and its bytes in the heap's count.
+struct Counted {
+    tensor: Rc<Tensor>,
+    _held: Held,
 }
 
 impl TensorHandle {
@@ -124,7 +130,10 @@ impl TensorHandle {
         let tensor = tensor.map_err(raise)?;
         let bytes = tensor.numel() * tensor.f_kind().map_err(raise)?.elt_size_in_bytes();
         let held = heap.hold(lua, bytes)?;
-        let inner = Rc::new(RefCell::new(Some((Rc::new(tensor), held))));
+        let inner = Rc::new(RefCell::new(Some(Counted {
+            tensor: Rc::new(tensor),
+            _held: held,
+        })));
         Ok(Self {
             inner,
             heap: Rc::clone(heap),
@@ -134,7 +143,7 @@ impl TensorHandle {
     /// The tensor.
     pub fn get(&self) -> mlua::Result<Rc<Tensor>> {
         let held = self.inner.borrow();
-        let tensor = held.as_ref().map(|(tensor, _)| Rc::clone(tensor));
+        let tensor = held.as_ref().map(|counted| Rc::clone(&counted.tensor));
         tensor.ok_or_else(|| raise(Error::setting("tensor", "it was freed with `free()`")))
     }
 
