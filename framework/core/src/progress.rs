@@ -1,5 +1,6 @@
 //! Progress of long stages. The program installs a [`Display`]; without one nothing is shown.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -38,15 +39,22 @@ pub fn write_line(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
+thread_local! {
+    static RUNNING: Cell<u32> = const { Cell::new(0) };
+}
+
 /// A running stage; dropping it ends it.
 pub struct Stage {
     id: Option<u64>,
 }
 
-/// Begins a stage of `total` units (0: unknown).
+/// Begins a stage of `total` units (0: unknown). A stage within another one of the same thread is not shown: the outer
+/// one tells how far the work is.
 pub fn begin(what: &str, total: u64) -> Stage {
+    let outer = RUNNING.replace(RUNNING.get() + 1);
+    let display = DISPLAY.get().filter(|_| outer == 0);
     Stage {
-        id: DISPLAY.get().map(|d| d.begin(what, total)),
+        id: display.map(|d| d.begin(what, total)),
     }
 }
 
@@ -61,6 +69,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
+        RUNNING.set(RUNNING.get().saturating_sub(1));
         if let (Some(d), Some(id)) = (DISPLAY.get(), self.id) {
             d.end(id);
         }
