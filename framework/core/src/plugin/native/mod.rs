@@ -157,7 +157,7 @@ enum Failure {
 }
 
 fn check(code: i32, error: &Bytes) -> std::result::Result<(), Failure> {
-    let message = || match error.lossy() {
+    let message = || match error.message() {
         text if text.is_empty() => "it gave no reason".to_owned(),
         text => text,
     };

@@ -1,0 +1,113 @@
+//! What every language model does.
+
+use lapidary_core::plugin::Registry;
+use lapidary_sdk::kinds::{Answer, Ask, Llm, LlmContext, Prompt, Request};
+use serde_json::Value;
+use tch::Tensor;
+
+use super::process::{keeps_seed, unchanged};
+use super::round_trip::round_trip;
+use super::{Numbers, assert_refused};
+
+/// The prompt of the suite's requests; recordings for the suite answer it.
+pub const PROMPT: &str = "The film is best known for its";
+
+/// The suite's requests: likelihoods, and a short text.
+pub fn requests() -> Vec<Request> {
+    let prompt = || Prompt::Text(PROMPT.to_owned());
+    vec![
+        Request {
+            prompt: prompt(),
+            ask: Ask::Likelihood {
+                continuations: vec![" story".to_owned(), " music".to_owned()],
+            },
+        },
+        Request {
+            prompt: prompt(),
+            ask: Ask::Complete {
+                max_tokens: 4,
+                stop: Vec::new(),
+                temperature: 0.0,
+                seed: 0,
+            },
+        },
+    ]
+}
+
+/// Runs the suite of language models.
+///
+/// # Panics
+/// When a check fails.
+pub fn llm(registry: &Registry, name: &str, settings: &Value) -> Numbers {
+    let make = || {
+        let context = LlmContext {
+            device: "cpu".into(),
+            model_dirs: Vec::new(),
+        };
+        let made = registry.llm(name, settings, &context);
+        made.unwrap_or_else(|e| panic!("it can be made: {e}"))
+    };
+    let model = make();
+    let info =
+        unchanged("info", || model.info()).unwrap_or_else(|e| panic!("it says what it is: {e}"));
+    assert!(
+        !info.model.is_empty() && !info.fingerprint.is_empty(),
+        "it has a name and a fingerprint"
+    );
+    let mut other = make();
+    assert_eq!(
+        other.info().ok(),
+        Some(info),
+        "the same model says the same of itself"
+    );
+
+    let answers = answer(&*model, &requests());
+    assert_eq!(
+        answers,
+        answer(&*model, &requests()),
+        "equal requests, equal answers"
+    );
+    let one: Vec<Answer> = requests()
+        .into_iter()
+        .flat_map(|r| answer(&*model, &[r]))
+        .collect();
+    close(&answers, &one);
+    assert!(answer(&*model, &[]).is_empty(), "no request, no answer");
+    keeps_seed("answer", || drop(answer(&*model, &requests())));
+    round_trip(&*model, &mut *other);
+    let long = Request {
+        prompt: Prompt::Text("word ".repeat(200_000)),
+        ask: requests().remove(0).ask,
+    };
+    assert_refused("a prompt beyond every context", model.answer(&[long]));
+
+    let mut numbers = Numbers::default();
+    for answer in &answers {
+        if let Answer::Likelihood { log_probs, .. } = answer {
+            assert!(
+                log_probs.iter().all(|p| p.is_finite() && *p <= 0.0),
+                "log-probabilities"
+            );
+            numbers.add("log-probabilities", &Tensor::from_slice(log_probs));
+        }
+    }
+    numbers
+}
+
+fn answer(model: &dyn Llm, requests: &[Request]) -> Vec<Answer> {
+    let answers = unchanged("answer", || model.answer(requests));
+    answers.unwrap_or_else(|e| panic!("it answers: {e}"))
+}
+
+/// Answers do not depend on what else is asked beside them, up to rounding.
+fn close(together: &[Answer], apart: &[Answer]) {
+    for pair in together.iter().zip(apart) {
+        match pair {
+            (Answer::Likelihood { log_probs: a, .. }, Answer::Likelihood { log_probs: b, .. }) => {
+                let near = a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-2);
+                assert!(near, "{a:?} together, {b:?} apart");
+            }
+            (a, b) => assert_eq!(a, b, "an answer depends on its neighbours"),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What every prompt strategy does.
+
+use lapidary_core::plugin::Registry;
+use lapidary_sdk::kinds::{
+    Answer, Ask, Attribute, AttributeSet, ItemText, Prompt, PromptStrategy, PromptStrategyContext,
+    Reading, Request, Subject,
+};
+use serde_json::Value;
+use tch::{Device, Kind as DType, Tensor};
+
+use super::process::unchanged;
+use super::round_trip::round_trip;
+use super::{Numbers, assert_refused, same};
+
+/// Runs the suite of prompt strategies.
+///
+/// # Panics
+/// When a check fails.
+pub fn prompt_strategy(registry: &Registry, name: &str, settings: &Value) -> Numbers {
+    let make = || {
+        let context = PromptStrategyContext {
+            attributes: attributes(),
+        };
+        let made = registry.prompt_strategy(name, settings, &context);
+        made.unwrap_or_else(|e| panic!("it can be made: {e}"))
+    };
+    let strategy = make();
+    let mut rows = Vec::new();
+    for (salt, subject) in subjects().iter().enumerate() {
+        let requests = requests(&*strategy, subject);
+        assert!(!requests.is_empty(), "every subject is asked about");
+        assert_eq!(
+            requests,
+            self::requests(&*make(), subject),
+            "equal subjects, equal requests"
+        );
+        names_the_subject(&requests, subject);
+        let answers: Vec<_> = requests.iter().map(|r| invented(r, salt as u32)).collect();
+        let reading = read(&*strategy, subject, &answers);
+        assert_eq!(
+            reading,
+            read(&*make(), subject, &answers),
+            "equal answers, equal readings"
+        );
+        unreadable(&*strategy, subject, &requests, reading.values.len());
+        assert_refused("fewer answers than requests", strategy.read(subject, &[]));
+        rows.push(reading);
+    }
+    let mut other = make();
+    round_trip(&*strategy, &mut *other);
+    calibration(&*strategy, &*other, &rows)
+}
+
+fn attributes() -> AttributeSet {
+    let attribute = |name: &str, low: &str, high: &str| Attribute {
+        name: name.to_owned(),
+        description: format!("how much of {name} there is"),
+        low: low.to_owned(),
+        high: high.to_owned(),
+        phrases: vec![name.to_owned(), format!("its {name}")],
+    };
+    AttributeSet {
+        domain: "films".into(),
+        item: "film".into(),
+        items: "films".into(),
+        verb: "watched".into(),
+        attributes: vec![
+            attribute("humour", "grave throughout", "one joke after another"),
+            attribute("suspense", "calm", "nail-biting"),
+            attribute("romance", "no love story", "love above all"),
+        ],
+    }
+}
+
+fn subjects() -> Vec<Subject> {
+    let item = |title: &str, year: &str, genre: &str| ItemText {
+        title: title.to_owned(),
+        year: year.to_owned(),
+        categories: vec![genre.to_owned()],
+        fields: serde_json::Map::new(),
+    };
+    let bare = ItemText {
+        title: "The \"Quoted\" {Braced} Film".to_owned(),
+        ..ItemText::default()
+    };
+    vec![
+        Subject::Item(item("The Long Night", "1994", "Thriller")),
+        Subject::Item(item("Paris by Bicycle", "2003", "Comedy")),
+        Subject::Item(bare.clone()),
+        Subject::User(vec![item("The Long Night", "1994", "Thriller"), bare]),
+    ]
+}
+
+fn requests(strategy: &dyn PromptStrategy, subject: &Subject) -> Vec<Request> {
+    let requests = unchanged("requests", || strategy.requests(subject));
+    requests.unwrap_or_else(|e| panic!("it asks about {subject:?}: {e}"))
+}
+
+fn read(strategy: &dyn PromptStrategy, subject: &Subject, answers: &[Answer]) -> Reading {
+    let reading = unchanged("read", || strategy.read(subject, answers));
+    reading.unwrap_or_else(|e| panic!("it reads answers: {e}"))
+}
+
+fn names_the_subject(requests: &[Request], subject: &Subject) {
+    let items = match subject {
+        Subject::Item(item) => std::slice::from_ref(item),
+        Subject::User(items) => items,
+    };
+    for request in requests {
+        let text = match &request.prompt {
+            Prompt::Text(text) => text.clone(),
+            Prompt::Chat { messages, .. } => messages.iter().map(|m| m.content.as_str()).collect(),
+        };
+        for item in items {
+            assert!(
+                text.contains(&item.title),
+                "a prompt names what it asks about: {text}"
+            );
+        }
+    }
+}
+
+/// An answer of the form that was asked for, different for every subject.
+fn invented(request: &Request, salt: u32) -> Answer {
+    match &request.ask {
+        Ask::Likelihood { continuations } => Answer::Likelihood {
+            log_probs: (0..continuations.len())
+                .map(|i| -1.0 - f64::from((i as u32 * 7 + salt * 3) % 11))
+                .collect(),
+            tokens: continuations
+                .iter()
+                .map(|c| 1 + c.len() as u32 % 3)
+                .collect(),
+        },
+        Ask::Complete { .. } => Answer::Text(format!(
+            "{{\"humour\": {}, \"suspense\": {}, \"romance\": 5}}",
+            salt % 10,
+            (salt + 3) % 10
+        )),
+    }
+}
+
+/// Text that says nothing is no error: the reading tells.
+fn unreadable(
+    strategy: &dyn PromptStrategy,
+    subject: &Subject,
+    requests: &[Request],
+    width: usize,
+) {
+    if !requests
+        .iter()
+        .all(|r| matches!(r.ask, Ask::Complete { .. }))
+    {
+        return;
+    }
+    for text in ["", "I cannot say.", "{\"humour\": \"}\u{1F600}"] {
+        let answers = vec![Answer::Text(text.to_owned()); requests.len()];
+        let reading = read(strategy, subject, &answers);
+        assert_eq!(
+            reading.values.len(),
+            width,
+            "every reading has the same width"
+        );
+        let empty = reading.values.iter().all(Option::is_none);
+        assert!(
+            !empty || reading.problem.is_some(),
+            "`{text}` cannot be read, and the reading says so"
+        );
+    }
+}
+
+fn calibration(one: &dyn PromptStrategy, two: &dyn PromptStrategy, rows: &[Reading]) -> Numbers {
+    let (width, m) = (rows[0].values.len(), attributes().attributes.len() as i64);
+    assert!(
+        rows.iter().all(|r| r.values.len() == width),
+        "every reading has the same width"
+    );
+    let values: Vec<f32> = rows
+        .iter()
+        .flat_map(|r| r.values.iter().map(|v| v.unwrap_or(f32::NAN)))
+        .collect();
+    let raw = Tensor::from_slice(&values).reshape([rows.len() as i64, width as i64]);
+    let calibrate = |strategy: &dyn PromptStrategy, raw: &Tensor, reference: &Tensor| {
+        let scores = unchanged("calibrate", || strategy.calibrate(raw, reference));
+        scores.unwrap_or_else(|e| panic!("it turns measurements into scores: {e}"))
+    };
+    let scores = calibrate(one, &raw, &raw);
+    assert_eq!(scores.size(), [rows.len() as i64, m]);
+    assert!(
+        same(&scores, &calibrate(two, &raw, &raw)),
+        "a loaded state scores alike"
+    );
+    let part = calibrate(one, &raw.narrow(0, 1, 2), &raw);
+    assert!(
+        part.allclose(&scores.narrow(0, 1, 2), 1e-4, 1e-5, true),
+        "a score depends on the row and the reference alone"
+    );
+    let lost = raw.full_like(f64::NAN);
+    let nothing = calibrate(one, &lost, &raw);
+    assert!(
+        bool::try_from(nothing.isnan().all()).unwrap_or(false),
+        "what was not read has no score"
+    );
+    let wrong = Tensor::zeros([2, width as i64 + 1], (DType::Float, Device::Cpu));
+    assert_refused(
+        "measurements of another width",
+        one.calibrate(&wrong, &wrong),
+    );
+
+    let mut numbers = Numbers::default();
+    numbers.add("raw", &raw);
+    numbers.add("scores", &scores);
+    numbers
+}

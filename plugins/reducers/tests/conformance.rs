@@ -1,0 +1,5 @@
+//! The reducers keep what every reducer promises, linked in and loaded.
+
+use lapidary_reducers as _;
+
+lapidary_testkit::conformance!("reducers"; reducer: "pca", reducer: "random_projection");

@@ -1,0 +1,5 @@
+//! The backbone keeps what every backbone promises, linked in and loaded.
+
+use lapidary_sasrec as _;
+
+lapidary_testkit::conformance!("sasrec"; backbone: "sasrec");
