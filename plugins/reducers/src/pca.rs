@@ -110,6 +110,8 @@ impl Reducer for Pca {
             true => directions.f_mul(&inverse_deviations(&kept)?)?,
             false => directions,
         };
+        // Laid out as it is loaded, so that both give the same bits.
+        let matrix = matrix.f_contiguous()?;
         self.fitted = Some(Projection { mean, matrix });
         shares(&kept, &variances).map(Some)
     }
