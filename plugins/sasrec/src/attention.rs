@@ -40,13 +40,44 @@ impl Attention {
         let heads = heads.f_view([batch, length, 3, self.heads, dim / self.heads])?;
         let [q, k, v] = three(heads.f_permute([2, 0, 3, 1, 4])?.f_unbind(0)?)?;
         let dropout = if train { self.dropout } else { 0.0 };
-        let no_mask = None::<&Tensor>;
-        let mixed = Tensor::f_scaled_dot_product_attention(
-            &q, &k, &v, no_mask, dropout, true, None, false,
-        )?;
+        let mixed = match dropout > 0.0 && x.device() == Device::Cpu {
+            true => composed(&q, &k, &v, dropout)?,
+            false => fused(&q, &k, &v, dropout)?,
+        };
         let joined = mixed.f_transpose(1, 2)?.f_reshape([batch, length, dim])?;
         self.output.forward(&joined)
     }
+}
+
+/// libtorch's fused kernel.
+///
+/// # Shapes
+/// All f32 `[B,H,L,d/H]`.
+fn fused(q: &Tensor, k: &Tensor, v: &Tensor, dropout: f64) -> Result<Tensor> {
+    let no_mask = None::<&Tensor>;
+    let (causal, grouped) = (true, false);
+    Ok(Tensor::f_scaled_dot_product_attention(
+        q, k, v, no_mask, dropout, causal, None, grouped,
+    )?)
+}
+
+/// The same, of single operations: with dropout libtorch has no fused kernel for a CPU, and its own composition is
+/// slower.
+fn composed(q: &Tensor, k: &Tensor, v: &Tensor, dropout: f64) -> Result<Tensor> {
+    let (batch, heads, length, width) = q.size4()?;
+    let flat = |t: &Tensor| t.f_reshape([batch * heads, length, width]);
+    let future = Tensor::f_full(
+        [length, length],
+        f64::NEG_INFINITY,
+        (DType::Float, q.device()),
+    )?;
+    let scale = 1.0 / (width as f64).sqrt();
+    let keys = flat(k)?.f_transpose(1, 2)?;
+    let scores = future.f_triu(1)?.f_baddbmm(&flat(q)?, &keys, 1.0, scale)?;
+    let weights = scores.f_softmax(-1, None::<DType>)?;
+    let weights = crate::dropout::dropout(&weights, dropout, true)?;
+    let mixed = weights.f_bmm(&flat(v)?)?;
+    Ok(mixed.f_view([batch, heads, length, width])?)
 }
 
 fn three(tensors: Vec<Tensor>) -> Result<[Tensor; 3]> {

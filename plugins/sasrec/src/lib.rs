@@ -4,6 +4,7 @@
 //! <https://arxiv.org/abs/1808.09781>. See [`SasRec`] for the layers and for where they differ from the paper.
 
 mod attention;
+mod dropout;
 mod feed_forward;
 mod layers;
 mod model;

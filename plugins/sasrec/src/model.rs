@@ -3,6 +3,7 @@
 use lapidary_sdk::prelude::*;
 
 use crate::attention::Attention;
+use crate::dropout::dropout;
 use crate::feed_forward::FeedForward;
 use crate::layers::LayerNorm;
 use crate::parameters::Parameters;
@@ -94,7 +95,7 @@ impl Backbone for SasRec {
             Some(scale) => positions.f_add(&input.f_mul_scalar(scale)?)?,
             None => positions.f_add(input)?,
         };
-        let mut hidden = embedded.f_dropout(self.dropout, train)?;
+        let mut hidden = dropout(&embedded, self.dropout, train)?;
         for block in &self.blocks {
             hidden = block.forward(&hidden, train)?;
         }
@@ -178,11 +179,11 @@ impl Block {
         match self.order {
             NormOrder::Pre => {
                 let given = inner(&norm.forward(x)?)?;
-                Ok(given.f_dropout(self.dropout, train)?.f_add(x)?)
+                Ok(dropout(&given, self.dropout, train)?.f_add(x)?)
             }
             NormOrder::Post => {
                 let given = inner(x)?;
-                norm.forward(&given.f_dropout(self.dropout, train)?.f_add(x)?)
+                norm.forward(&dropout(&given, self.dropout, train)?.f_add(x)?)
             }
         }
     }

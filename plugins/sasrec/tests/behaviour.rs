@@ -94,6 +94,26 @@ fn gradients_reach_every_parameter() {
     }
 }
 
+/// Attention with dropout is composed of other operations than attention without; a probability so small drops nothing.
+#[test]
+fn both_ways_to_attend_agree() {
+    let settings = Settings {
+        dropout: 1e-9,
+        ..settings()
+    };
+    let model = model(settings, DIM, MAX_LEN);
+    let (values, mask) = (input(3, MAX_LEN), mask(&[6, 6, 6], MAX_LEN));
+    let run = |train| {
+        let input = values.copy().set_requires_grad(true);
+        let hidden = model.forward(&input, &mask, train).unwrap();
+        (&hidden * &values).sum(DType::Float).backward();
+        (hidden.detach(), input.grad())
+    };
+    let (composed, fused) = (run(true), run(false));
+    assert!(largest_difference(&composed.0, &fused.0) < 1e-5);
+    assert!(largest_difference(&composed.1, &fused.1) < 1e-4);
+}
+
 #[test]
 fn a_saved_state_gives_the_same_hidden_states() {
     let (input, mask) = (input(2, MAX_LEN), mask(&[6, 2], MAX_LEN));
