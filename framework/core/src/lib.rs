@@ -2,6 +2,10 @@
 //!
 //! Data goes one way, a folder a stage: [`data`] → [`guidance`] → [`refine`] → [`train`] → [`rank`].
 
+// Test helpers name this crate as integration tests do.
+#[cfg(test)]
+extern crate self as lapidary_core;
+
 pub mod artefact;
 pub mod data;
 pub mod device;

@@ -4,13 +4,13 @@ use tch::{Kind, Tensor};
 
 use crate::error::Result;
 
-/// How many logits are computed at once. A whole row of the catalogue is taken where it fits; a larger catalogue is
-/// taken in blocks of columns, once for the normaliser and once more for the gradients.
+/// How many logits are computed at once. A block is whole rows of the catalogue where enough of them fit; a larger
+/// catalogue is taken in blocks of columns, once for the normaliser and once more for the gradients.
 #[derive(Clone, Copy, Debug)]
 pub struct Blocks {
     /// Logits held at once.
     pub logits: i64,
-    /// A block has at least so many rows, as long as there are so many.
+    /// Fewer whole rows than this are not worth it.
     pub min_rows: i64,
 }
 
@@ -18,7 +18,7 @@ impl Default for Blocks {
     fn default() -> Self {
         Self {
             logits: 1 << 22,
-            min_rows: 256,
+            min_rows: 64,
         }
     }
 }
@@ -26,10 +26,14 @@ impl Default for Blocks {
 impl Blocks {
     /// Rows and columns of a block.
     fn shape(self, rows: i64, columns: i64) -> (i64, i64) {
-        let min_rows = self.min_rows.clamp(1, rows.max(1));
-        let width = (self.logits / min_rows).clamp(1, columns.max(1));
-        let height = (self.logits / width).clamp(1, rows.max(1));
-        (height, width)
+        let (rows, columns) = (rows.max(1), columns.max(1));
+        let whole = self.logits / columns;
+        if whole >= self.min_rows.min(rows) {
+            return (whole.clamp(1, rows), columns);
+        }
+        // Tall blocks, so that the table is read few times.
+        let height = rows.min(8 * self.min_rows).clamp(1, self.logits.max(1));
+        (height, (self.logits / height).clamp(1, columns))
     }
 }
 

@@ -258,7 +258,12 @@ impl Run<'_> {
         let last = number == self.settings.epochs;
         let due = last || number.is_multiple_of(self.settings.validate_every);
         let validation = match &self.validation {
-            Some(validation) if due => validation.run(self.model, self.split)?,
+            Some(validation) if due => match validation.run(self.model, self.split) {
+                Err(Error::NotFinite(_)) => {
+                    return Err(self.not_finite(number, "the model's scores are"));
+                }
+                result => result?,
+            },
             _ => Vec::new(),
         };
         let best = validation

@@ -27,6 +27,8 @@ pub struct Model {
     recorded: Vec<(String, Tensor)>,
     pub(super) max_len: usize,
     attributes: Vec<String>,
+    guided_trainable: bool,
+    free_trainable: bool,
     pub(super) device: Device,
 }
 
@@ -43,6 +45,10 @@ pub struct ModelDescription {
     pub users: String,
     /// Users with a guided part of their own, U.
     pub n_users: Option<i64>,
+    /// Whether the items' guided columns are trained.
+    pub guided_trainable: bool,
+    /// Whether the other columns are trained.
+    pub free_trainable: bool,
     /// Whether one table serves input and output.
     pub tied: bool,
     /// Histories are cut to their last `max_len` items.
@@ -81,6 +87,8 @@ impl Model {
             mask,
             max_len,
             attributes: guided.map(|g| g.attributes.clone()).unwrap_or_default(),
+            guided_trainable: guided.is_some_and(|g| g.items_trainable),
+            free_trainable: embedding.free_trainable,
             device,
             recorded: Vec::new(),
         };
@@ -97,6 +105,8 @@ impl Model {
             attributes: self.attributes.clone(),
             users: self.users.name().to_owned(),
             n_users: self.users.rows(),
+            guided_trainable: self.guided_trainable,
+            free_trainable: self.free_trainable,
             tied: self.items.output.is_none(),
             max_len: self.max_len,
             objective: self.objective,

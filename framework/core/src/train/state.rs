@@ -129,7 +129,7 @@ pub(super) fn fitting<'a>(
 }
 
 impl ModelDescription {
-    /// An embedding of this make whose values are to be loaded. Frozen columns do not matter for asking.
+    /// An embedding of this make whose values are to be loaded.
     fn empty_embedding(&self) -> Result<Embedding> {
         let zeros =
             |rows: i64, columns: i64| Tensor::f_zeros([rows, columns], (Kind::Float, Device::Cpu));
@@ -139,7 +139,7 @@ impl ModelDescription {
             _ => Some(Guided {
                 attributes: self.attributes.clone(),
                 items: zeros(self.n_items, m)?,
-                items_trainable: false,
+                items_trainable: self.guided_trainable,
                 users: match (self.users.as_str(), self.n_users) {
                     ("scored", Some(n)) => UserGuidance::Scored(zeros(n, m)?),
                     ("backbone", _) => UserGuidance::Backbone,
@@ -150,7 +150,7 @@ impl ModelDescription {
         Ok(Embedding {
             guided,
             free: zeros(self.n_items, self.dim - m)?,
-            free_trainable: true,
+            free_trainable: self.free_trainable,
             tied: self.tied,
         })
     }

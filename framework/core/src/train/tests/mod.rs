@@ -1,9 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod adam;
-mod asking;
 mod gradients;
-mod learning;
 mod losses;
-mod resumption;
+#[path = "../../../tests/support/mod.rs"]
 pub(crate) mod support;

@@ -1,4 +1,5 @@
-//! A small backbone and small splits.
+//! A small backbone and small splits, for unit and integration tests.
+#![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,18 +8,18 @@ use lapidary_sdk::kinds::{Backbone, Objective};
 use lapidary_sdk::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
-use crate::data::{Case, Sequences, Split, SplitReport};
-use crate::fingerprint::Builder;
-use crate::refine::{Embedding, Guided, UserGuidance};
+use lapidary_core::data::{Case, Sequences, Split, SplitReport};
+use lapidary_core::fingerprint::Builder;
+use lapidary_core::refine::{Embedding, Guided, UserGuidance};
 
 /// libtorch's generator is one for the process: tests that need its numbers take turns.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
+pub fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A linear map of each position and of the mean of the row so far, with dropout.
-pub(crate) struct Linear {
+pub struct Linear {
     pub objective: Objective,
     pub dropout: f64,
     own: Tensor,
@@ -105,12 +106,12 @@ fn split(sequences: &[Vec<u32>], n_items: usize, max_len: usize) -> Split {
 }
 
 /// All of every sequence trains.
-pub(crate) fn train_only(sequences: &[Vec<u32>], n_items: usize, max_len: usize) -> Split {
+pub fn train_only(sequences: &[Vec<u32>], n_items: usize, max_len: usize) -> Split {
     split(sequences, n_items, max_len)
 }
 
 /// The last item of each sequence tests, the one before it validates.
-pub(crate) fn leave_one_out(sequences: &[Vec<u32>], n_items: usize, max_len: usize) -> Split {
+pub fn leave_one_out(sequences: &[Vec<u32>], n_items: usize, max_len: usize) -> Split {
     let mut split = split(sequences, n_items, max_len);
     for (user, sequence) in sequences.iter().enumerate() {
         let length = sequence.len() as u32;
@@ -126,7 +127,7 @@ pub(crate) fn leave_one_out(sequences: &[Vec<u32>], n_items: usize, max_len: usi
 }
 
 /// Each user goes round a circle of items from a place of its own.
-pub(crate) fn circles(users: usize, n_items: usize, length: usize) -> Vec<Vec<u32>> {
+pub fn circles(users: usize, n_items: usize, length: usize) -> Vec<Vec<u32>> {
     let item = |user: usize, step: usize| ((user * 7 + step) % n_items) as u32;
     (0..users)
         .map(|user| {
@@ -138,12 +139,7 @@ pub(crate) fn circles(users: usize, n_items: usize, length: usize) -> Vec<Vec<u3
 }
 
 /// An embedding of `m` guided and `k` free columns.
-pub(crate) fn embedding(
-    n_items: i64,
-    m: i64,
-    k: i64,
-    users: impl FnOnce() -> UserGuidance,
-) -> Embedding {
+pub fn embedding(n_items: i64, m: i64, k: i64, users: impl FnOnce() -> UserGuidance) -> Embedding {
     tch::manual_seed(11);
     let normal = |columns: i64| Tensor::randn([n_items, columns], (Kind::Float, Device::Cpu)) * 0.3;
     Embedding {
@@ -160,6 +156,6 @@ pub(crate) fn embedding(
 }
 
 /// A base embedding.
-pub(crate) fn base(n_items: i64, dim: i64) -> Embedding {
+pub fn base(n_items: i64, dim: i64) -> Embedding {
     embedding(n_items, 0, dim, || UserGuidance::Hidden)
 }

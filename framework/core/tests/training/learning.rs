@@ -3,12 +3,12 @@
 use lapidary_sdk::kinds::Objective;
 use tch::{Device, Kind, Tensor};
 
-use super::support::{Linear, alone, base, circles, embedding, leave_one_out, train_only};
-use crate::data::Split;
-use crate::error::Error;
-use crate::rank::{Options, rank};
-use crate::refine::{Embedding, UserGuidance};
-use crate::train::{
+use crate::support::{Linear, alone, base, circles, embedding, leave_one_out, train_only};
+use lapidary_core::data::Split;
+use lapidary_core::error::Error;
+use lapidary_core::rank::{Options, rank};
+use lapidary_core::refine::{Embedding, UserGuidance};
+use lapidary_core::train::{
     Decay, EpochRecord, LossKind, Model, Observer, OptimiserKind, Settings, Silent, Stop, fit,
 };
 
@@ -109,7 +109,7 @@ fn cloze_learns_what_belongs_together() {
 struct Heard(Vec<EpochRecord>);
 
 impl Observer for Heard {
-    fn epoch(&mut self, record: &EpochRecord) -> crate::Result<()> {
+    fn epoch(&mut self, record: &EpochRecord) -> lapidary_core::Result<()> {
         self.0.push(record.clone());
         Ok(())
     }
@@ -188,6 +188,7 @@ fn a_loss_that_is_not_finite_stops_with_advice() {
 
 #[test]
 fn what_does_not_fit_is_said_before_training() {
+    let _turn = alone();
     let split = leave_one_out(&circles(9, 6, 5), 6, 5);
     let refuse = |start: &Embedding, max_len: usize| {
         let backbone = Linear::boxed(start.dim());

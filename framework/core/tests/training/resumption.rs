@@ -6,11 +6,11 @@ use lapidary_sdk::component::{State, Stateful};
 use lapidary_sdk::kinds::{Backbone, Objective};
 use tch::{Device, Tensor};
 
-use super::support::{Linear, alone, circles, embedding, leave_one_out};
-use crate::data::Split;
-use crate::interrupt;
-use crate::refine::UserGuidance;
-use crate::train::{EpochRecord, History, Model, Observer, Settings, Silent, fit};
+use crate::support::{Linear, alone, circles, embedding, leave_one_out};
+use lapidary_core::data::Split;
+use lapidary_core::interrupt;
+use lapidary_core::refine::UserGuidance;
+use lapidary_core::train::{EpochRecord, History, Model, Observer, Settings, Silent, fit};
 
 /// Asks for an interrupt at its n-th forward pass in training.
 struct Interrupting {
@@ -71,7 +71,11 @@ fn model(interrupt_at: i64) -> Model {
     Model::new(&start, Box::new(backbone), 6, Device::Cpu).unwrap()
 }
 
-fn run(interrupt_at: i64, seed: u64, folder: Option<&Path>) -> (Model, crate::Result<History>) {
+fn run(
+    interrupt_at: i64,
+    seed: u64,
+    folder: Option<&Path>,
+) -> (Model, lapidary_core::Result<History>) {
     let mut model = model(interrupt_at);
     let history = fit(&mut model, &split(), &settings(seed), folder, &mut Silent);
     interrupt::clear();
@@ -123,12 +127,12 @@ struct Told {
 }
 
 impl Observer for Told {
-    fn epoch(&mut self, _: &EpochRecord) -> crate::Result<()> {
+    fn epoch(&mut self, _: &EpochRecord) -> lapidary_core::Result<()> {
         self.epochs += 1;
         Ok(())
     }
 
-    fn resumed(&mut self, records: &[EpochRecord]) -> crate::Result<()> {
+    fn resumed(&mut self, records: &[EpochRecord]) -> lapidary_core::Result<()> {
         self.resumed = records.len();
         Ok(())
     }
@@ -219,7 +223,7 @@ fn the_last_good_checkpoint_survives_a_loss_that_is_not_finite() {
     let mut broken = model(0);
     struct Spoil(Tensor);
     impl Observer for Spoil {
-        fn epoch(&mut self, record: &EpochRecord) -> crate::Result<()> {
+        fn epoch(&mut self, record: &EpochRecord) -> lapidary_core::Result<()> {
             if record.epoch == 2 {
                 let _ = tch::no_grad(|| self.0.fill_(f64::NAN));
             }

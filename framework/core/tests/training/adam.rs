@@ -4,10 +4,11 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
-use crate::train::{Adam, OptimiserKind, Parameter, Settings};
+use lapidary_core::train::{Adam, OptimiserKind, Parameter, Settings};
 
 fn fixture() -> Vec<(String, Tensor)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/train/fixtures/adam.safetensors");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/training/fixtures/adam.safetensors");
     Tensor::read_safetensors(path).unwrap()
 }
 

@@ -2,10 +2,10 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::support::{Linear, alone, base, embedding};
-use crate::rank::{Query, Scorer};
-use crate::refine::UserGuidance;
-use crate::train::Model;
+use crate::support::{Linear, alone, base, embedding};
+use lapidary_core::rank::{Query, Scorer};
+use lapidary_core::refine::UserGuidance;
+use lapidary_core::train::Model;
 
 fn query(user: Option<u32>, history: &[u32]) -> Query<'_> {
     Query { user, history }
@@ -53,6 +53,7 @@ fn a_user_never_seen_gets_the_mean_of_the_guided_rows() {
 
 #[test]
 fn an_item_out_of_the_catalogue_is_refused() {
+    let _turn = alone();
     let model = Model::new(&base(9, 4), Linear::boxed(4), 3, Device::Cpu).unwrap();
     let error = model.user_vectors(&[query(None, &[9])]).unwrap_err();
     assert!(error.to_string().contains("item 9"), "{error}");
@@ -82,6 +83,7 @@ fn a_saved_model_answers_the_same() {
 
 #[test]
 fn a_model_of_another_width_or_a_missing_file_is_refused() {
+    let _turn = alone();
     let folder = tempfile::tempdir().unwrap();
     let missing = Model::load(folder.path(), Linear::boxed(5), Device::Cpu);
     assert!(missing.is_err_and(|e| e.to_string().contains("model.safetensors")));

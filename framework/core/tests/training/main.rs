@@ -1,0 +1,13 @@
+//! Training from end to end.
+//!
+//! These tests compare weights bit by bit. libtorch has one generator for the whole process, so they have a process of
+//! their own, and all that draw from it take turns.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod adam;
+mod asking;
+mod learning;
+mod resumption;
+#[path = "../support/mod.rs"]
+mod support;
