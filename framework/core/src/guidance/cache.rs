@@ -84,11 +84,12 @@ impl Cache {
     }
 
     fn begin(connection: Connection, path: &Path, set_aside: Option<PathBuf>) -> Result<Self> {
-        refuse_foreign(&connection, path)?;
-        connection.execute_batch(TABLE).map_err(failed(path))?;
-        for (pragma, value) in [("application_id", APPLICATION), ("user_version", VERSION)] {
-            let set = connection.pragma_update(None, pragma, value);
-            set.map_err(failed(path))?;
+        if !is_ours(&connection, path)? {
+            connection.execute_batch(TABLE).map_err(failed(path))?;
+            for (pragma, value) in [("application_id", APPLICATION), ("user_version", VERSION)] {
+                let set = connection.pragma_update(None, pragma, value);
+                set.map_err(failed(path))?;
+            }
         }
         Ok(Self {
             connection,
@@ -202,7 +203,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn refuse_foreign(connection: &Connection, path: &Path) -> Result<()> {
+/// Whether the file is a finished cache; refuses one that belongs to others.
+fn is_ours(connection: &Connection, path: &Path) -> Result<bool> {
     let number = |pragma| -> Result<i32> {
         let read = connection.pragma_query_value(None, pragma, |row| row.get(0));
         read.map_err(failed(path))
@@ -222,7 +224,7 @@ fn refuse_foreign(connection: &Connection, path: &Path) -> Result<()> {
         );
         return Err(Error::data(path, None, reason));
     }
-    Ok(())
+    Ok(application == APPLICATION && version == VERSION)
 }
 
 fn set_aside(path: &Path) -> Result<PathBuf> {

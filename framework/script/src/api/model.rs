@@ -75,7 +75,9 @@ impl Training<'_> {
             make()?;
         }
         let content = session.stage("model", &fingerprint, inputs, |work| {
-            let mut model = Model::new(&*embedding()?, make()?, split.max_len, session.device)?;
+            let start = embedding()?;
+            train::seed_weights(settings.seed);
+            let mut model = Model::new(&start, make()?, split.max_len, session.device)?;
             let mut observer = Curves {
                 folder: session.folder(),
                 stage,
