@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use lapidary_testkit::plugin_library;
+use lapidary_testkit::library::plugin_library;
 
 const PLUGINS: [&str; 5] = ["sasrec", "reducers", "ppmi_svd", "prompts", "llm_local"];
 const SMALL: [&str; 2] = ["data=tests/fixtures/tiny.toml", "epochs=2"];
