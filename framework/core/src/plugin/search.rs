@@ -114,7 +114,7 @@ mod tests {
         };
         let (a, b, c) = (folder("a"), folder("b"), folder("c"));
         let variable = std::env::join_paths([&b, &a]).unwrap();
-        let path = SearchPath::from_parts(&[a.clone()], Some(&variable), Some(&c));
+        let path = SearchPath::from_parts(std::slice::from_ref(&a), Some(&variable), Some(&c));
         assert_eq!(path.folders(), [a, b, c]);
         assert!(path.refused.is_empty());
     }
