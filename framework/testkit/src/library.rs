@@ -31,7 +31,8 @@ pub fn example_library(example: &str) -> PathBuf {
         .join(library_file(example));
     // `cargo test` builds examples before the tests; `cargo test --test NAME` does not.
     if !is_newer(&path, &std::env::current_exe().unwrap_or_default()) {
-        cargo_build(&["--package", "lapidary", "--example", example]);
+        // The whole workspace, as `cargo test` built it: one package alone has other features, and builds half of all again.
+        cargo_build(&["--workspace", "--example", example]);
     }
     existing(path)
 }
