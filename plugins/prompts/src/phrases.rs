@@ -107,12 +107,18 @@ fn parse(place: &str, texts: &[String], known: &[&str]) -> Result<Vec<Template>>
         .collect()
 }
 
-impl PromptStrategy for ScorePhrases {
-    fn requests(&self, subject: &Subject) -> Result<Vec<Request>> {
-        let templates = match subject {
+impl ScorePhrases {
+    fn templates(&self, subject: &Subject) -> &[Template] {
+        match subject {
             Subject::Item(_) => &self.item_templates,
             Subject::User(_) => &self.user_templates,
-        };
+        }
+    }
+}
+
+impl PromptStrategy for ScorePhrases {
+    fn requests(&self, subject: &Subject) -> Result<Vec<Request>> {
+        let templates = self.templates(subject);
         let request = |template: &Template| Request {
             prompt: Prompt::Text(template.render(&|name| self.writer.value(subject, name))),
             ask: Ask::Likelihood {
@@ -122,7 +128,12 @@ impl PromptStrategy for ScorePhrases {
         Ok(templates.iter().map(request).collect())
     }
 
-    fn read(&self, _: &Subject, answers: &[Answer]) -> Result<Reading> {
+    fn read(&self, subject: &Subject, answers: &[Answer]) -> Result<Reading> {
+        let wanted = self.templates(subject).len();
+        if answers.len() != wanted {
+            let text = format!("expected {wanted} answers, found {}", answers.len());
+            return Err(Error::invalid(text));
+        }
         let mut values = Vec::with_capacity(answers.len() * self.continuations.len());
         for answer in answers {
             values.extend(self.measure(answer)?);
