@@ -106,6 +106,13 @@ fn the_quickstart_runs_and_runs_again_from_its_artefacts() {
         serde_json::from_slice(&std::fs::read(folder.join("run.json")).unwrap()).unwrap();
     assert_eq!(run["outcome"], "done");
 
+    assert_eq!(
+        run["plugins"]["lapidary-sasrec"]["sha256"]
+            .as_str()
+            .map(str::len),
+        Some(64)
+    );
+
     let second = place.print("scripts/quickstart.lua", &set);
     assert_eq!(steady(&first), steady(&second));
     let run: serde_json::Value =

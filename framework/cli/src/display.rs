@@ -1,13 +1,13 @@
 //! Progress of long stages on standard error: bars on a terminal, now and then a line elsewhere.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use lapidary_core::progress::{self, Display};
 
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
@@ -75,7 +75,12 @@ impl Display for Bars {
             n => (ProgressBar::new(n), BOUNDED),
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━╸─"));
+            bar.set_style(
+                style
+                    .progress_chars("━╸─")
+                    .with_key("rate", show_rate)
+                    .with_key("left", show_left),
+            );
         }
         bar.set_prefix(what.to_owned());
         let bar = self.bars.add(bar);
@@ -104,8 +109,25 @@ impl Display for Bars {
 }
 
 const BOUNDED: &str =
-    "{prefix} {bar:24} {human_pos}/{human_len} {per_sec} {elapsed} gone, {eta} left {wide_msg}";
-const UNBOUNDED: &str = "{prefix} {spinner} {human_pos} {per_sec} {elapsed} gone {wide_msg}";
+    "{prefix} {bar:24} {human_pos}/{human_len} {rate} {elapsed} gone{left} {wide_msg}";
+const UNBOUNDED: &str = "{prefix} {spinner} {human_pos} {rate} {elapsed} gone {wide_msg}";
+
+// Before the first unit nothing is known of the rate. Writing to a bar's line cannot fail.
+fn show_rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.pos() > 0 {
+        let _ = out.write_str(&rate_text(state.per_sec()));
+    }
+}
+
+fn show_left(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.pos() > 0 {
+        let _ = write!(out, ", {} left", HumanDuration(state.eta()));
+    }
+}
+
+fn rate_text(rate: f64) -> String {
+    format!("{rate:.*}/s", usize::from(rate < 100.0))
+}
 
 /// How often a stage may write a line.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -169,7 +191,7 @@ impl Line {
             let _ = write!(text, " of {} ({share:.0} %)", self.total);
         }
         if rate > 0.0 {
-            let _ = write!(text, ", {rate:.*}/s", usize::from(rate < 100.0));
+            let _ = write!(text, ", {}", rate_text(rate));
         }
         if rate > 0.0 && self.done < self.total {
             let left = (self.total - self.done) as f64 / rate;

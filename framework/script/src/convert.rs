@@ -124,18 +124,18 @@ where
         }
         given => given,
     };
-    from_json(given, place)
+    from_json(given, place).map_err(raise)
 }
 
 /// As [`settings`], from JSON.
-pub(crate) fn from_json<S>(given: Json, place: &str) -> mlua::Result<S>
+pub(crate) fn from_json<S>(given: Json, place: &str) -> Result<S, Error>
 where
     S: Default + Serialize + DeserializeOwned,
 {
-    let defaults = serde_json::to_value(S::default())
-        .map_err(|e| raise(Error::setting(place, e.to_string())))?;
+    let wrong = |e: serde_json::Error| Error::setting(place, e.to_string());
+    let defaults = serde_json::to_value(S::default()).map_err(wrong)?;
     if let (Json::Object(given), Json::Object(known)) = (&given, &defaults) {
-        refuse_unknown(given, known, place).map_err(raise)?;
+        refuse_unknown(given, known, place)?;
     }
     let merged = match (defaults, given) {
         (Json::Object(mut all), Json::Object(given)) => {
@@ -144,7 +144,7 @@ where
         }
         (_, given) => given,
     };
-    serde_json::from_value(merged).map_err(|e| raise(Error::setting(place, e.to_string())))
+    serde_json::from_value(merged).map_err(wrong)
 }
 
 fn refuse_unknown(

@@ -164,6 +164,9 @@ impl Session {
         let note = json!({"origin": entry.origin.to_string(), "version": entry.origin.version, "settings": settings});
         self.folder
             .record_in("components", &format!("{kind} {name}"), note)?;
+        let origin = &entry.origin;
+        let plugin = json!({"version": origin.version, "sha256": origin.fingerprint()?});
+        self.folder.record_in("plugins", &origin.plugin, plugin)?;
         Ok(Chosen {
             kind,
             name: name.to_owned(),

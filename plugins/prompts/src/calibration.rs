@@ -64,3 +64,27 @@ pub fn check_width(tables: [(&str, &Tensor); 2], width: i64) -> Result<()> {
 pub fn readable(values: impl Iterator<Item = f64>) -> Vec<Option<f32>> {
     values.map(|v| v.is_finite().then_some(v as f32)).collect()
 }
+
+/// The reading of measured likelihoods; says how many are missing.
+pub fn measured(values: Vec<Option<f32>>) -> Reading {
+    let lost = values.iter().filter(|v| v.is_none()).count();
+    Reading {
+        problem: (lost > 0).then(|| format!("{lost} likelihoods are no numbers")),
+        values,
+        repaired: false,
+    }
+}
+
+/// Refuses answers that are more or fewer than what was asked.
+///
+/// # Errors
+/// [`Error::Invalid`] with both numbers.
+pub fn check_answers(answers: &[Answer], wanted: usize) -> Result<()> {
+    match answers.len() == wanted {
+        true => Ok(()),
+        false => {
+            let text = format!("expected {wanted} answers, found {}", answers.len());
+            Err(Error::invalid(text))
+        }
+    }
+}

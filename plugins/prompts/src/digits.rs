@@ -4,7 +4,7 @@ use lapidary_sdk::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::{centre_rows, check_width, readable};
+use crate::calibration::{centre_rows, check_answers, check_width, measured, readable};
 use crate::template::Template;
 use crate::text::{ITEM, USER, Writer};
 
@@ -103,19 +103,10 @@ impl PromptStrategy for ScoreDigits {
     }
 
     fn read(&self, _: &Subject, answers: &[Answer]) -> Result<Reading> {
-        let wanted = self.writer.set.attributes.len();
-        if answers.len() != wanted {
-            let text = format!("expected {wanted} answers, found {}", answers.len());
-            return Err(Error::invalid(text));
-        }
+        check_answers(answers, self.writer.set.attributes.len())?;
         let expected: Vec<f64> = answers.iter().map(expected_digit).collect::<Result<_>>()?;
         let values = readable(expected.into_iter().map(|digit| digit / 9.0));
-        let lost = values.iter().filter(|v| v.is_none()).count();
-        Ok(Reading {
-            problem: (lost > 0).then(|| format!("{lost} likelihoods are no numbers")),
-            values,
-            repaired: false,
-        })
+        Ok(measured(values))
     }
 
     fn calibrate(&self, raw: &Tensor, reference: &Tensor) -> Result<Tensor> {

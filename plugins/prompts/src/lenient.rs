@@ -230,18 +230,28 @@ impl<'a> Reader<'a> {
 
     /// The pairs of an object, up to its end or the text's.
     fn pairs(&mut self, depth: usize) -> Vec<(String, Value)> {
-        let (mut pairs, mut comma) = (Vec::new(), true);
+        self.members('}', |reader| reader.pair(depth))
+    }
+
+    /// The elements of an array, up to its end, the text's, or that of the object around.
+    fn elements(&mut self, depth: usize) -> Vec<Value> {
+        self.members(']', |reader| reader.value(depth))
+    }
+
+    /// What stands between commas, up to `end`. A bracket that closes something else is left to whom it belongs.
+    fn members<T>(&mut self, end: char, member: impl Fn(&mut Self) -> Option<T>) -> Vec<T> {
+        let (mut members, mut comma) = (Vec::new(), true);
         loop {
             self.blanks();
             match self.peek() {
-                None => {
-                    self.repaired = true;
-                    return pairs;
-                }
-                Some('}') => {
+                Some(c) if c == end => {
                     self.next();
-                    self.repaired |= comma && !pairs.is_empty();
-                    return pairs;
+                    self.repaired |= comma && !members.is_empty();
+                    return members;
+                }
+                None | Some('}') => {
+                    self.repaired = true;
+                    return members;
                 }
                 Some(',') => {
                     self.next();
@@ -253,8 +263,8 @@ impl<'a> Reader<'a> {
             }
             self.repaired |= !comma;
             comma = false;
-            match self.pair(depth) {
-                Some(pair) => pairs.push(pair),
+            match member(self) {
+                Some(found) => members.push(found),
                 None => self.skip_line(),
             }
         }
@@ -294,37 +304,6 @@ impl<'a> Reader<'a> {
             self.next();
             if c == ',' || c == '\n' {
                 return;
-            }
-        }
-    }
-
-    fn elements(&mut self, depth: usize) -> Vec<Value> {
-        let (mut values, mut comma) = (Vec::new(), true);
-        loop {
-            self.blanks();
-            match self.peek() {
-                None | Some('}') => {
-                    self.repaired = true;
-                    return values;
-                }
-                Some(']') => {
-                    self.next();
-                    self.repaired |= comma && !values.is_empty();
-                    return values;
-                }
-                Some(',') => {
-                    self.next();
-                    self.repaired |= comma;
-                    comma = true;
-                    continue;
-                }
-                Some(_) => {}
-            }
-            self.repaired |= !comma;
-            comma = false;
-            match self.value(depth) {
-                Some(value) => values.push(value),
-                None => self.skip_line(),
             }
         }
     }

@@ -4,7 +4,9 @@ use lapidary_sdk::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::{centre_rows, check_width, readable, standardise};
+use crate::calibration::{
+    centre_rows, check_answers, check_width, measured, readable, standardise,
+};
 
 use crate::template::Template;
 use crate::text::{ITEM, USER, Writer};
@@ -129,21 +131,12 @@ impl PromptStrategy for ScorePhrases {
     }
 
     fn read(&self, subject: &Subject, answers: &[Answer]) -> Result<Reading> {
-        let wanted = self.templates(subject).len();
-        if answers.len() != wanted {
-            let text = format!("expected {wanted} answers, found {}", answers.len());
-            return Err(Error::invalid(text));
-        }
+        check_answers(answers, self.templates(subject).len())?;
         let mut values = Vec::with_capacity(answers.len() * self.continuations.len());
         for answer in answers {
             values.extend(self.measure(answer)?);
         }
-        let lost = values.iter().filter(|v| v.is_none()).count();
-        Ok(Reading {
-            problem: (lost > 0).then(|| format!("{lost} likelihoods are no numbers")),
-            values,
-            repaired: false,
-        })
+        Ok(measured(values))
     }
 
     fn calibrate(&self, raw: &Tensor, reference: &Tensor) -> Result<Tensor> {

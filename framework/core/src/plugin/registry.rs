@@ -302,8 +302,13 @@ impl Registry {
         let known = self.entries.keys().filter(|k| k.0 == kind).map(|k| &k.1);
         let mut error = Error::unknown(kind.name(), name, known);
         let other = self.entries.keys().find(|k| k.1 == name);
-        if let (Error::Unknown { note, .. }, Some((other, _))) = (&mut error, other) {
-            *note = format!(" (there is a {other} of that name)");
+        if let Error::Unknown { note, .. } = &mut error {
+            if let Some((other, _)) = other {
+                *note = format!(" (there is a {other} of that name)");
+            } else if self.entries.is_empty() {
+                *note = ": no plugin was loaded, `lapidary doctor` tells where they were sought"
+                    .to_owned();
+            }
         }
         error
     }

@@ -298,21 +298,18 @@ pub(super) struct LlmHandle {
 impl LlmHandle {
     /// The model; opens it at the first call.
     pub fn open(&self) -> lapidary_core::Result<&dyn Llm> {
-        if self.made.get().is_none() {
-            let session = &self.session;
-            let dirs = session.model_dirs.iter().map(|d| d.display().to_string());
-            let context = LlmContext {
-                device: device::name(session.device),
-                model_dirs: dirs.collect(),
-            };
-            let llm = session.registry.borrow().llm(
-                &self.chosen.name,
-                &self.chosen.settings,
-                &context,
-            )?;
-            let _ = self.made.set(llm);
+        if let Some(llm) = self.made.get() {
+            return Ok(llm.as_ref());
         }
-        self.made.get().map(AsRef::as_ref).ok_or(Error::Interrupted)
+        let session = &self.session;
+        let dirs = session.model_dirs.iter().map(|d| d.display().to_string());
+        let context = LlmContext {
+            device: device::name(session.device),
+            model_dirs: dirs.collect(),
+        };
+        let registry = session.registry.borrow();
+        let llm = registry.llm(&self.chosen.name, &self.chosen.settings, &context)?;
+        Ok(self.made.get_or_init(|| llm).as_ref())
     }
 
     /// What the model is.

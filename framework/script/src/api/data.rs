@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use lapidary_core::Error;
 use lapidary_core::data::{Case, Dataset, LeaveOneOut, Split, Temporal, leave_one_out, temporal};
+use lapidary_core::{Error, Result};
 use lapidary_sdk::kinds::ItemText;
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods};
 
@@ -62,7 +62,7 @@ impl UserData for DatasetHandle {
 }
 
 impl DatasetHandle {
-    fn split(&self, split: lapidary_core::Result<Split>) -> mlua::Result<SplitHandle> {
+    fn split(&self, split: Result<Split>) -> mlua::Result<SplitHandle> {
         let split = split.map_err(raise)?;
         let session = Rc::clone(&self.session);
         let inner = Parts {
@@ -85,23 +85,23 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Text of an item as prompt strategies read it.
-    pub fn item_text(&self, item: u32) -> ItemText {
-        let text = self.data.item(item).unwrap_or_default();
-        ItemText {
+    pub fn item_text(&self, item: u32) -> Result<ItemText> {
+        let text = self.data.item(item)?;
+        Ok(ItemText {
             title: text.name().to_owned(),
             year: text.year.map(|y| y.to_string()).unwrap_or_default(),
             categories: text.categories,
             fields: text.fields,
-        }
+        })
     }
 
     /// Title and year of an item, for people.
-    pub fn item_label(&self, item: u32) -> String {
-        let text = self.data.item(item).unwrap_or_default();
-        match text.year {
+    pub fn item_label(&self, item: u32) -> Result<String> {
+        let text = self.data.item(item)?;
+        Ok(match text.year {
             Some(year) => format!("{} ({year})", text.name()),
             None => text.name().to_owned(),
-        }
+        })
     }
 }
 

@@ -66,9 +66,7 @@ fn read_settings(given: Json) -> Result<EvaluateSettings> {
     } else {
         given
     };
-    from_json(given, "evaluate").map_err(|e| match e.downcast_ref::<Error>() {
-        Some(_) | None => Error::setting("evaluate", e.to_string()),
-    })
+    from_json(given, "evaluate")
 }
 
 /// Ranks the cases with a trained model.
@@ -98,7 +96,8 @@ fn evaluate(
         .finish();
     let inputs = json!({"model": of, "cases": cases.name(), "lists": settings.lists});
     let content = session.stage("evaluation", &fingerprint, inputs, |_| {
-        let scorer = scorer.ok_or(Error::Interrupted)?;
+        let scorer =
+            scorer.ok_or_else(|| Error::setting("evaluate", "the model is not trained"))?;
         let options = Options {
             lists: Some(settings.lists),
             ..Options::default()
@@ -123,22 +122,24 @@ struct PopularityHandle {
     split: SplitHandle,
 }
 
+impl PopularityHandle {
+    fn evaluate(&self, cases: &CasesHandle, given: Json) -> Result<EvaluationHandle> {
+        let split = &self.split.parts.split;
+        let of = Builder::new("popularity")
+            .part("split", &split.fingerprint)
+            .finish();
+        let scorer = Popularity::new(split)?;
+        evaluate(Some(&scorer), &of, cases, read_settings(given)?)
+    }
+}
+
 impl UserData for PopularityHandle {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         methods.add_method(
             "evaluate",
             |_, p, (cases, given): (CasesHandle, Option<Table>)| {
-                let run = || -> Result<EvaluationHandle> {
-                    let given = super::component::given_settings(given, "evaluate")
-                        .map_err(|e| Error::setting("evaluate", e.to_string()))?;
-                    let split = &p.split.parts.split;
-                    let of = Builder::new("popularity")
-                        .part("split", &split.fingerprint)
-                        .finish();
-                    let scorer = Popularity::new(split)?;
-                    evaluate(Some(&scorer), &of, &cases, read_settings(given)?)
-                };
-                run().map_err(raise)
+                let given = super::component::given_settings(given, "evaluate")?;
+                p.evaluate(&cases, given).map_err(raise)
             },
         );
     }

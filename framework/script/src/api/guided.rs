@@ -6,7 +6,7 @@ use lapidary_core::Error;
 use lapidary_core::fingerprint::{Builder, Fingerprint};
 use lapidary_core::guidance::{Cache, GuidedScores, Scorer, Users, attributes};
 use lapidary_sdk::Kind;
-use lapidary_sdk::kinds::{AttributeSet, PromptStrategyContext};
+use lapidary_sdk::kinds::{AttributeSet, ItemText, PromptStrategyContext};
 use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods, UserDataRef};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -126,7 +126,11 @@ impl PromptHandle {
                 cache: &cache,
                 batch: given.batch,
             };
-            let text = |item| parts.item_text(item);
+            // Read at once: an item stands in many histories, and a damaged text must stop the scoring.
+            let texts: Vec<ItemText> = (0..parts.split.n_items as u32)
+                .map(|item| parts.item_text(item))
+                .collect::<lapidary_core::Result<_>>()?;
+            let text = |item: u32| texts[item as usize].clone();
             scorer.score(&parts.split, &text, given.users)?.to_content()
         })?;
         handle.scores = content
@@ -147,7 +151,8 @@ impl UserData for PromptHandle {
                 UserDataRef<SplitHandle>,
                 Option<Table>,
             )| {
-                let given: ScoreSettings = from_json(given_settings(given, "score")?, "score")?;
+                let given: ScoreSettings =
+                    from_json(given_settings(given, "score")?, "score").map_err(raise)?;
                 p.score(&llm, &split.parts, &given).map_err(raise)
             },
         );
@@ -186,11 +191,8 @@ impl GuidedHandle {
             .f_select(1, column as i64)?
             .f_argsort(0, !lowest)?;
         let order = Vec::<i64>::try_from(order.f_to_device(tch::Device::Cpu)?)?;
-        Ok(order
-            .iter()
-            .take(n)
-            .map(|&i| self.parts.item_label(i as u32))
-            .collect())
+        let best = order.iter().take(n);
+        best.map(|&i| self.parts.item_label(i as u32)).collect()
     }
 }
 

@@ -380,7 +380,7 @@ fn recommended(lua: &Lua, parts: &Parts, items: &[(u32, f64)]) -> mlua::Result<T
     for (item, score) in items {
         let row = lua.create_table()?;
         row.raw_set("item", parts.data.item_id(*item).map_err(raise)?)?;
-        row.raw_set("title", parts.item_label(*item))?;
+        row.raw_set("title", parts.item_label(*item).map_err(raise)?)?;
         row.raw_set("score", *score)?;
         list.raw_push(row)?;
     }

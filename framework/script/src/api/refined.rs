@@ -7,11 +7,13 @@ use lapidary_core::fingerprint::{Builder, Fingerprint};
 use lapidary_core::guidance::GuidedScores;
 use lapidary_core::refine::{Embedding, RefineSettings, Refined, combine};
 use lapidary_sdk::kinds::ReducerContext;
-use mlua::{Lua, ObjectLike, Table, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
+use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
 use serde_json::json;
 use tch::Tensor;
 
 use super::component::{ReducerHandle, given_settings};
+use super::data::CasesHandle;
+use super::evaluation;
 use super::guided::GuidedHandle;
 use super::model::{Guidance, ModelHandle};
 use super::tensor::TensorHandle;
@@ -80,14 +82,17 @@ impl UserData for BaseHandle {
                 .map(|t| TensorHandle::new(lua, &b.session.heap, Ok(t.shallow_clone())))
                 .transpose()
         });
-        methods.add_method("evaluate", |lua, b, rest: mlua::MultiValue| {
-            let model = b.model.clone().ok_or_else(|| {
-                let reason = "this base embedding has no model to evaluate; fit a backbone on it";
-                raise(Error::setting("evaluate", reason))
-            })?;
-            lua.create_userdata(model)?
-                .call_method::<Value>("evaluate", rest)
-        });
+        methods.add_method(
+            "evaluate",
+            |_, b, (cases, given): (CasesHandle, Option<Table>)| {
+                let model = b.model.as_ref().ok_or_else(|| {
+                    let reason = "this base embedding has no model; fit a backbone on it";
+                    raise(Error::setting("evaluate", reason))
+                })?;
+                let given = given_settings(given, "evaluate")?;
+                evaluation::of_model(model, &cases, given).map_err(raise)
+            },
+        );
     }
 }
 
@@ -152,7 +157,8 @@ fn refine(session: &Rc<Session>, given: Table) -> mlua::Result<RefinedHandle> {
     let base = base.ok_or_else(|| raise(Error::setting("refine", "`base` is missing")))?;
     let reducer = part::<ReducerHandle>(&given, "reducer")?;
     let guided = part::<GuidedHandle>(&given, "guided")?;
-    let settings: RefineSettings = from_json(given_settings(Some(given), "refine")?, "refine")?;
+    let given = given_settings(Some(given), "refine")?;
+    let settings: RefineSettings = from_json(given, "refine").map_err(raise)?;
     refine_with(
         session,
         &base,
@@ -191,7 +197,10 @@ fn refine_with(
     let inputs = json!({"reducer": reducer.map(|r| &r.chosen.name), "settings": settings, "items": base.n_items});
     let scores = guided.and_then(|g| g.scores.clone());
     let content = session.stage("refined", &fingerprint, inputs, |_| {
-        let table = base.table.as_ref().ok_or(Error::Interrupted)?;
+        let table = base
+            .table
+            .as_ref()
+            .ok_or_else(|| Error::setting("refine", "the base embedding has no table"))?;
         let registry = session.registry.borrow();
         let context = ReducerContext { seed: session.seed };
         let mut made = reducer
