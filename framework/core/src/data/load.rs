@@ -129,14 +129,15 @@ impl Stamps {
             now.saturating_sub(*c) > Duration::from_secs(2)
         });
         if let Some(changed) = settled {
-            self.write(
-                &stamp,
-                &Stamp {
-                    bytes: about.len(),
-                    changed,
-                    content: content.clone(),
-                },
-            )?;
+            let stamp_of = Stamp {
+                bytes: about.len(),
+                changed,
+                content: content.clone(),
+            };
+            // Without the stamp the file is read again next time, so a cache that cannot be written still serves.
+            if let Err(error) = self.write(&stamp, &stamp_of) {
+                tracing::debug!("{error}");
+            }
         }
         Ok(content)
     }

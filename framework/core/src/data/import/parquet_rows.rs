@@ -1,6 +1,7 @@
 //! Rows of a Parquet file.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +27,10 @@ pub(super) struct ParquetRows {
 impl ParquetRows {
     /// Opens a file and reads only the columns `wanted`, all without it.
     pub fn open(path: &Path, wanted: Option<&[&str]>) -> Result<Self> {
+        unpanicked(path, None, || Self::opened(path, wanted))
+    }
+
+    fn opened(path: &Path, wanted: Option<&[&str]>) -> Result<Self> {
         let file = File::open(path).map_err(Error::io(path))?;
         let reader = SerializedFileReader::new(file).map_err(|e| refused(path, None, e))?;
         let schema = reader
@@ -99,7 +104,8 @@ impl ParquetRows {
     }
 
     fn next_row(&mut self) -> Result<Option<Row>> {
-        let Some(row) = self.rows.next() else {
+        let (path, rows) = (&self.path, &mut self.rows);
+        let Some(row) = unpanicked(path, Some(self.number + 1), || Ok(rows.next()))? else {
             return Ok(None);
         };
         self.number += 1;
@@ -109,6 +115,17 @@ impl ParquetRows {
         row.map(Some)
             .map_err(|e| refused(&self.path, Some(self.number), e))
     }
+}
+
+/// The reader of Parquet panics on some damaged files; to the user that is one more damaged file.
+fn unpanicked<T>(path: &Path, row: Option<u64>, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::data(
+            path,
+            row,
+            "cannot be read as Parquet: the file is damaged",
+        ))
+    })
 }
 
 fn refused(path: &Path, row: Option<u64>, error: ParquetError) -> Error {

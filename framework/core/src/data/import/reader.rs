@@ -77,7 +77,7 @@ pub(super) fn open(path: &Path, meter: &Meter) -> Result<Box<dyn BufRead>> {
 }
 
 /// Names what went wrong while reading after `line` lines.
-pub(super) fn read_error(path: &Path, line: u64, error: std::io::Error) -> Error {
+fn read_error(path: &Path, line: u64, error: std::io::Error) -> Error {
     let reason = match error.kind() {
         ErrorKind::UnexpectedEof => "the gzip file ends too early; fetch it again",
         ErrorKind::InvalidInput | ErrorKind::InvalidData => {
@@ -110,23 +110,36 @@ impl Lines {
 
     /// The next line and its number from 1.
     pub fn next(&mut self) -> Result<Option<(u64, &[u8])>> {
-        loop {
-            self.line.clear();
-            self.number += 1;
-            if self.number.is_multiple_of(1 << 16) {
-                interrupt::check()?;
-            }
-            let read = self.text.read_until(b'\n', &mut self.line);
-            if read.map_err(|e| read_error(&self.path, self.number, e))? == 0 {
+        self.line.clear();
+        while self.line.is_empty() {
+            if !self.read_on()? {
                 return Ok(None);
-            }
-            while let Some(b'\n' | b'\r') = self.line.last() {
-                self.line.pop();
-            }
-            if !self.line.is_empty() {
-                break;
             }
         }
         Ok(Some((self.number, &self.line)))
+    }
+
+    /// The line that was read last, joined with the one after it; none at the end of the file.
+    pub fn longer(&mut self) -> Result<Option<&[u8]>> {
+        self.line.push(b'\n');
+        Ok(if self.read_on()? {
+            Some(&self.line)
+        } else {
+            None
+        })
+    }
+
+    fn read_on(&mut self) -> Result<bool> {
+        self.number += 1;
+        if self.number.is_multiple_of(1 << 16) {
+            interrupt::check()?;
+        }
+        let start = self.line.len();
+        let read = self.text.read_until(b'\n', &mut self.line);
+        let read = read.map_err(|e| read_error(&self.path, self.number, e))?;
+        while self.line.len() > start && matches!(self.line.last(), Some(b'\n' | b'\r')) {
+            self.line.pop();
+        }
+        Ok(read > 0)
     }
 }

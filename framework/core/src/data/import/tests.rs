@@ -3,6 +3,7 @@
 mod broken;
 mod filters;
 mod formats;
+mod harm;
 mod shared;
 mod specs;
 

@@ -58,6 +58,32 @@ fn a_bad_line_ends_the_import_with_its_place() {
 }
 
 #[test]
+fn lines_of_csv_are_counted_with_the_empty_ones_and_those_in_quotes() {
+    let text = "userId,movieId,rating,timestamp\n\n\"a\nb\",1,2,3\r\n\n\nu,1,x,3\n\"open,1,2,3\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ratings.csv");
+    let refused = |text: &str| {
+        fs::write(&path, text).unwrap();
+        imported(&of_folder(folder.path())).unwrap_err().to_string()
+    };
+    let error = refused(text);
+    assert!(
+        error.contains("ratings.csv:3: the user's identifier holds a line break"),
+        "{error}"
+    );
+    let error = refused(&text.replace("a\nb", "a b"));
+    assert!(
+        error.contains("ratings.csv:6: the rating is not a number: `x`"),
+        "{error}"
+    );
+    let error = refused(&text.replace("a\nb", "a b").replace("x", "5"));
+    assert!(
+        error.contains("ratings.csv:7: a quote is opened and not closed"),
+        "{error}"
+    );
+}
+
+#[test]
 fn bad_lines_are_counted_when_told() {
     let rows = "u\ti\t5\t10\nu\ti\tx\t1\nu\tj\ty\t1\nu\tj\n\tj\t1\t1\nu\tk\t4\t12\nu\tk\tz\t1\nu\tk\tw\t1\n";
     let folder = source(rows);

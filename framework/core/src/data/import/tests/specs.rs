@@ -139,3 +139,29 @@ fn imports_at_the_same_time_agree() {
     });
     assert_eq!(stored(&cache).len(), 1);
 }
+
+#[test]
+fn the_documented_example_is_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = fs::read_to_string(root.join("configs/datasets/README.md")).unwrap();
+    let example = text
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|t| t.split("```").next())
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("example.toml");
+    fs::write(&path, example).unwrap();
+    let spec = ImportSpec::from_toml(&path).unwrap();
+    let (written, known) = (toml::to_string(&spec).unwrap(), example);
+    for key in written
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(key, _)| key)
+    {
+        assert!(
+            known.contains(&format!("{key} = ")),
+            "`{key}` is not documented"
+        );
+    }
+}
