@@ -9,12 +9,9 @@ use super::process::{keeps_seed, unchanged};
 use super::round_trip::round_trip;
 use super::{Numbers, assert_refused};
 
-/// The prompt of the suite's requests; recordings for the suite answer it.
-pub const PROMPT: &str = "The film is best known for its";
-
-/// The suite's requests: likelihoods, and a short text.
-pub fn requests() -> Vec<Request> {
-    let prompt = || Prompt::Text(PROMPT.to_owned());
+/// The suite's requests: likelihoods, and a short text. A recording that answers them passes the suite.
+pub fn llm_requests() -> Vec<Request> {
+    let prompt = || Prompt::Text("The film is best known for its".to_owned());
     vec![
         Request {
             prompt: prompt(),
@@ -61,34 +58,37 @@ pub fn llm(registry: &Registry, name: &str, settings: &Value) -> Numbers {
         "the same model says the same of itself"
     );
 
-    let answers = answer(&*model, &requests());
+    let answers = answer(&*model, &llm_requests());
     assert_eq!(
         answers,
-        answer(&*model, &requests()),
+        answer(&*model, &llm_requests()),
         "equal requests, equal answers"
     );
-    let one: Vec<Answer> = requests()
+    let one: Vec<Answer> = llm_requests()
         .into_iter()
         .flat_map(|r| answer(&*model, &[r]))
         .collect();
     close(&answers, &one);
     assert!(answer(&*model, &[]).is_empty(), "no request, no answer");
-    keeps_seed("answer", || drop(answer(&*model, &requests())));
+    keeps_seed("answer", || drop(answer(&*model, &llm_requests())));
     round_trip(&*model, &mut *other);
     let long = Request {
         prompt: Prompt::Text("word ".repeat(200_000)),
-        ask: requests().remove(0).ask,
+        ask: llm_requests().remove(0).ask,
     };
     assert_refused("a prompt beyond every context", model.answer(&[long]));
 
     let mut numbers = Numbers::default();
     for answer in &answers {
-        if let Answer::Likelihood { log_probs, .. } = answer {
-            assert!(
-                log_probs.iter().all(|p| p.is_finite() && *p <= 0.0),
-                "log-probabilities"
-            );
-            numbers.add("log-probabilities", &Tensor::from_slice(log_probs));
+        match answer {
+            Answer::Likelihood { log_probs, .. } => {
+                assert!(
+                    log_probs.iter().all(|p| p.is_finite() && *p <= 0.0),
+                    "log-probabilities"
+                );
+                numbers.add("log-probabilities", &Tensor::from_slice(log_probs));
+            }
+            Answer::Text(text) => numbers.add_text("completion", text),
         }
     }
     numbers

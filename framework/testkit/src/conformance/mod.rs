@@ -1,5 +1,5 @@
-//! Suites that every component of a kind passes. Each returns the numbers it saw, so that two ways of running the same
-//! component can be compared.
+//! Suites that every component of a kind passes. Each returns the numbers and texts it saw, so that two ways of running
+//! the same component can be compared.
 
 mod backbone;
 mod base_embedder;
@@ -18,26 +18,38 @@ use tch::Tensor;
 
 pub use backbone::backbone;
 pub use base_embedder::base_embedder;
-pub use llm::llm;
+pub use llm::{llm, llm_requests};
 pub use prompt_strategy::prompt_strategy;
 pub use reducer::reducer;
 
-/// Numbers that a suite saw, by name.
+/// Numbers and texts that a suite saw, by name.
 #[derive(Debug, Default)]
-pub struct Numbers(Vec<(String, Tensor)>);
+pub struct Numbers {
+    tensors: Vec<(String, Tensor)>,
+    texts: Vec<(String, String)>,
+}
 
 impl Numbers {
     fn add(&mut self, name: impl Into<String>, tensor: &Tensor) {
-        self.0.push((name.into(), tensor.detach().copy()));
+        self.tensors.push((name.into(), tensor.detach().copy()));
     }
 
-    /// Compares with the numbers of another run, bit by bit.
+    fn add_text(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        self.texts.push((name.into(), text.into()));
+    }
+
+    /// Compares with what another run saw: numbers bit by bit, texts letter by letter.
     ///
     /// # Panics
     /// When they differ.
     pub fn assert_equal(&self, other: &Self) {
-        assert_eq!(self.0.len(), other.0.len(), "both runs see the same");
-        for ((name, a), (other_name, b)) in self.0.iter().zip(&other.0) {
+        assert_eq!(self.texts, other.texts, "both runs see the same texts");
+        assert_eq!(
+            self.tensors.len(),
+            other.tensors.len(),
+            "both runs see the same"
+        );
+        for ((name, a), (other_name, b)) in self.tensors.iter().zip(&other.tensors) {
             assert_eq!(name, other_name, "both runs see the same in the same order");
             assert!(same(a, b), "`{name}` differs between the two runs");
         }

@@ -25,6 +25,7 @@ pub fn prompt_strategy(registry: &Registry, name: &str, settings: &Value) -> Num
         made.unwrap_or_else(|e| panic!("it can be made: {e}"))
     };
     let strategy = make();
+    let mut numbers = Numbers::default();
     let mut rows = Vec::new();
     for (salt, subject) in subjects().iter().enumerate() {
         let requests = requests(&*strategy, subject);
@@ -35,6 +36,7 @@ pub fn prompt_strategy(registry: &Registry, name: &str, settings: &Value) -> Num
             "equal subjects, equal requests"
         );
         names_the_subject(&requests, subject);
+        numbers.add_text("requests", serde_json::json!(requests).to_string());
         let answers: Vec<_> = requests.iter().map(|r| invented(r, salt as u32)).collect();
         let reading = read(&*strategy, subject, &answers);
         assert_eq!(
@@ -48,7 +50,8 @@ pub fn prompt_strategy(registry: &Registry, name: &str, settings: &Value) -> Num
     }
     let mut other = make();
     round_trip(&*strategy, &mut *other);
-    calibration(&*strategy, &*other, &rows)
+    calibration(&*strategy, &*other, &rows, &mut numbers);
+    numbers
 }
 
 fn attributes() -> AttributeSet {
@@ -171,7 +174,12 @@ fn unreadable(
     }
 }
 
-fn calibration(one: &dyn PromptStrategy, two: &dyn PromptStrategy, rows: &[Reading]) -> Numbers {
+fn calibration(
+    one: &dyn PromptStrategy,
+    two: &dyn PromptStrategy,
+    rows: &[Reading],
+    numbers: &mut Numbers,
+) {
     let (width, m) = (rows[0].values.len(), attributes().attributes.len() as i64);
     assert!(
         rows.iter().all(|r| r.values.len() == width),
@@ -209,8 +217,6 @@ fn calibration(one: &dyn PromptStrategy, two: &dyn PromptStrategy, rows: &[Readi
         one.calibrate(&wrong, &wrong),
     );
 
-    let mut numbers = Numbers::default();
     numbers.add("raw", &raw);
     numbers.add("scores", &scores);
-    numbers
 }
