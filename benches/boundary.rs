@@ -9,7 +9,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lapidary_core::plugin::Registry;
 use lapidary_sdk::Component;
 use lapidary_sdk::kinds::{Backbone, BackboneContext};
-use lapidary_testkit::library::example_library;
+use lapidary_testkit::library::sample_library;
 use sample_plugin::{Sample, Settings};
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
@@ -18,7 +18,7 @@ fn boundary(criterion: &mut Criterion) {
     tch::set_num_threads(1);
     let (mut linked, mut loaded) = (Registry::empty(), Registry::empty());
     linked.add_linked().unwrap();
-    loaded.load_file(&example_library("sample_plugin")).unwrap();
+    loaded.load_file(&sample_library()).unwrap();
     let mut group = criterion.benchmark_group("boundary");
     for (size, rows, length, dim) in [("small", 1, 4, 8), ("large", 64, 50, 64)] {
         let context = BackboneContext {

@@ -8,14 +8,14 @@ use lapidary_core::plugin::{Place, Registry};
 use lapidary_sdk::kinds::{Backbone, BackboneContext};
 use lapidary_sdk::{Kind, State};
 use lapidary_testkit::conformance::{self, both_ways};
-use lapidary_testkit::library::{example_library, plugin_library};
+use lapidary_testkit::library::{plugin_library, sample_library};
 use serde_json::json;
 use tch::{COptimizer, Device, Kind as DType, Tensor};
 
 /// The library's components and, for comparison, those of the same source linked in.
 fn registries() -> (Registry, Registry) {
     let (mut loaded, mut linked) = (Registry::empty(), Registry::empty());
-    loaded.load_file(&example_library("sample_plugin")).unwrap();
+    loaded.load_file(&sample_library()).unwrap();
     linked.add_linked().unwrap();
     (loaded, linked)
 }
@@ -96,7 +96,7 @@ fn a_component_is_the_same_linked_in_and_loaded() {
     assert_eq!(place(&linked), Place::Linked);
     assert!(matches!(place(&loaded), Place::Library(_)));
     let case = conformance::case("backbone", "sample", json!({}));
-    both_ways(&example_library("sample_plugin"), &[case]);
+    both_ways(&sample_library(), &[case]);
     assert_eq!(trains(&loaded, "sample", 5), trains(&linked, "sample", 5));
 
     let mut sasrec = Registry::empty();
@@ -134,15 +134,10 @@ fn unknown_names_are_told_apart() {
 #[test]
 fn a_library_is_loaded_once() {
     let (mut loaded, _) = registries();
-    assert!(
-        loaded
-            .load_file(&example_library("sample_plugin"))
-            .unwrap()
-            .is_none()
-    );
+    assert!(loaded.load_file(&sample_library()).unwrap().is_none());
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("copy.so");
-    std::fs::copy(example_library("sample_plugin"), &copy).unwrap();
+    std::fs::copy(sample_library(), &copy).unwrap();
     let error = loaded.load_file(&copy).unwrap_err();
     assert_eq!(error.code(), "plugin_duplicate");
     assert!(error.to_string().contains("copy.so"), "{error}");

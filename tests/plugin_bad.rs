@@ -12,7 +12,7 @@ use build::{Workshop, redact, text};
 use lapidary_core::plugin::{Registry, SearchPath, running_torch};
 use lapidary_sdk::Kind;
 use lapidary_sdk::kinds::{BackboneContext, ReducerContext};
-use lapidary_testkit::library::example_library;
+use lapidary_testkit::library::sample_library;
 use serde_json::json;
 use tch::{Device, Kind as DType, Tensor};
 
@@ -218,9 +218,7 @@ fn a_name_is_taken_once() {
 #[test]
 fn panics_of_rust_plugins_end_inside_them() {
     let mut registry = Registry::empty();
-    registry
-        .load_file(&example_library("sample_plugin"))
-        .unwrap();
+    registry.load_file(&sample_library()).unwrap();
     let context = BackboneContext {
         dim: 3,
         max_len: 5,
@@ -258,7 +256,7 @@ fn panics_of_rust_plugins_end_inside_them() {
             Err(message) => format!("{fault}\n  {message}\n"),
         });
     }
-    let library = example_library("sample_plugin");
+    let library = sample_library();
     let folder = library.parent().unwrap().display().to_string();
     let text = messages.concat().replace(&folder, "[folder]");
     let text = redact(&text, &Workshop::new());

@@ -2,54 +2,64 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
+
+const SAMPLE: &str = "sample_plugin";
 
 /// The built library of a plugin of this workspace, by the name of its folder: `plugin_library("sasrec")`.
-///
-/// Cargo builds the libraries that a test's crate depends on before the test, so they are there. Of other plugins the
-/// library is built first, with the same profile.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn plugin_library(plugin: &str) -> PathBuf {
-    let package = format!("lapidary-{}", plugin.replace('_', "-"));
-    let file = library_file(&package);
-    let beside = program_folder().join(&file);
-    if beside.exists() {
-        return beside;
-    }
-    cargo_build(&["--package", &package]);
-    existing(profile_folder().join(file))
+    let file = library_file(&format!("lapidary-{plugin}"));
+    let folder = format!("plugins/{plugin}");
+    let sources = [format!("{folder}/src"), format!("{folder}/Cargo.toml")];
+    up_to_date(program_folder().join(file), &sources)
 }
 
-/// The built library of an example of this workspace's root package, which cargo builds apart from the plugins.
+/// The built library of the example in `tests/fixtures/sample_plugin.rs`, which cargo builds apart from the plugins.
 ///
 /// # Panics
 /// When it cannot be built.
-pub fn example_library(example: &str) -> PathBuf {
-    let path = profile_folder()
-        .join("examples")
-        .join(library_file(example));
-    // `cargo test` builds examples before the tests; `cargo test --test NAME` does not.
-    if !is_newer(&path, &std::env::current_exe().unwrap_or_default()) {
-        // The whole workspace, as `cargo test` built it: one package alone has other features, and builds half of all again.
-        cargo_build(&["--workspace", "--example", example]);
+pub fn sample_library() -> PathBuf {
+    let library = profile_folder().join("examples").join(library_file(SAMPLE));
+    up_to_date(library, &[format!("tests/fixtures/{SAMPLE}.rs")])
+}
+
+/// `library`, built first where something that it is made of is newer. After `cargo test --workspace` nothing is; other
+/// commands build the libraries of their own package's dependencies only.
+fn up_to_date(library: PathBuf, sources: &[String]) -> PathBuf {
+    let built = modified(&library);
+    let shared = ["framework/sdk/src", "framework/abi/src"];
+    let mut sources = sources.iter().map(String::as_str).chain(shared);
+    let is_old = |source| newest(&workspace_folder().join(source)) > built;
+    if built.is_none() || sources.any(is_old) {
+        cargo_build();
     }
-    existing(path)
+    assert!(library.exists(), "{} was not built", library.display());
+    library
+}
+
+/// When the file, or the latest of all in the folder, was written.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let Ok(entries) = path.read_dir() else {
+        return modified(path);
+    };
+    entries.flatten().filter_map(|e| newest(&e.path())).max()
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|m| m.modified()).ok()
+}
+
+fn workspace_folder() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).unwrap_or(own)
 }
 
 fn library_file(package: &str) -> String {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
     format!("{DLL_PREFIX}{}{DLL_SUFFIX}", package.replace('-', "_"))
-}
-
-fn existing(path: PathBuf) -> PathBuf {
-    assert!(path.exists(), "{} was not built", path.display());
-    path
-}
-
-fn is_newer(path: &Path, than: &Path) -> bool {
-    let time = |path: &Path| path.metadata().and_then(|m| m.modified()).ok();
-    time(path).is_some_and(|built| time(than).is_some_and(|other| built >= other))
 }
 
 /// `target/debug/deps` of a running test.
@@ -67,8 +77,9 @@ fn profile_folder() -> PathBuf {
     }
 }
 
-/// Builds with the profile and the target folder of the running test.
-fn cargo_build(what: &[&str]) {
+/// Builds every library with the profile and the target folder of the running test. The whole workspace with its example,
+/// as `cargo test` built it: one package alone has other features, and builds half of all again.
+fn cargo_build() {
     let profile = profile_folder();
     let name = match profile.file_name().and_then(|n| n.to_str()) {
         Some("debug") | None => "dev",
@@ -77,9 +88,11 @@ fn cargo_build(what: &[&str]) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--quiet", "--profile", name, "--target-dir"])
-        .arg(profile.parent().unwrap_or(&profile))
-        .args(what);
+        .current_dir(workspace_folder())
+        .args(["build", "--quiet", "--workspace", "--lib"])
+        .args(["--example", SAMPLE])
+        .args(["--profile", name, "--target-dir"])
+        .arg(profile.parent().unwrap_or(&profile));
     let output = command.output().expect("cargo can be started");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}:\n{text}");
