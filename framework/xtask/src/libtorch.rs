@@ -16,8 +16,12 @@ type Version = (u32, u32);
 
 /// The folder below `.deps`.
 pub const FOLDER: &str = "libtorch";
-/// Written into the folder when it is whole: the wheels it was made of, and the sizes of its libraries.
+/// Written into the folder when it is whole: the wheels it was made of, the size of each library, and number and bytes of
+/// all headers.
 const RECORD: &str = "setup.json";
+
+/// Its headers, below `.deps`.
+const HEADERS: &str = "libtorch/include";
 
 const CPU_LIBRARIES: [&str; 5] = [
     "libc10.so",
@@ -164,7 +168,7 @@ fn version_of_number(text: &str) -> Option<Version> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// Whether the recorded wheels are those of the table and every recorded library has its size.
+/// Whether the recorded wheels are those of the table and the files have the recorded sizes.
 fn is_whole(deps: &Path, cuda: bool) -> bool {
     let text = fs::read_to_string(deps.join(FOLDER).join(RECORD)).unwrap_or_default();
     let record: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -176,7 +180,42 @@ fn is_whole(deps: &Path, cuda: bool) -> bool {
             .iter()
             .all(|(path, bytes)| fs::metadata(deps.join(path)).is_ok_and(|m| *bytes == m.len()))
     });
-    wheels_fit && libraries_fit
+    wheels_fit && libraries_fit && record["headers"] == Headers::below(&deps.join(HEADERS)).record()
+}
+
+/// How many headers there are and how large they are together; listing each would make the record as long as a book.
+#[derive(Default)]
+struct Headers {
+    files: u64,
+    bytes: u64,
+}
+
+impl Headers {
+    fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
+
+    /// Those in `folder`; what cannot be read counts as missing.
+    fn below(folder: &Path) -> Self {
+        let mut found = Self::default();
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(about) if about.is_dir() => {
+                    let inner = Self::below(&entry.path());
+                    found.files += inner.files;
+                    found.bytes += inner.bytes;
+                }
+                Ok(about) => found.add(about.len()),
+                Err(_) => {}
+            }
+        }
+        found
+    }
+
+    fn record(&self) -> Value {
+        json!({ "files": self.files, "bytes": self.bytes })
+    }
 }
 
 /// Puts libtorch together from `fetched` wheels below `scratch`, then moves it to its place.
@@ -187,19 +226,21 @@ pub fn install(
     cuda: bool,
 ) -> Result<()> {
     let staged = scratch.join("staged");
-    let (mut wheels, mut libraries) = (Map::new(), Map::new());
+    let (mut wheels, mut libraries, mut headers) = (Map::new(), Map::new(), Headers::default());
     for (wheel, path) in fetched {
         wheels.insert(wheel.file.to_owned(), json!(wheel.sha256));
         for (file, bytes) in extract(path, &staged, |member| place(member, cuda))? {
             if file.parent().is_some_and(|folder| folder.ends_with("lib")) {
                 libraries.insert(file.display().to_string(), json!(bytes));
+            } else if file.starts_with(HEADERS) {
+                headers.add(bytes);
             }
         }
     }
     let record = staged.join(FOLDER).join(RECORD);
     let text = format!(
         "{:#}\n",
-        json!({ "wheels": wheels, "libraries": libraries })
+        json!({ "wheels": wheels, "libraries": libraries, "headers": headers.record() })
     );
     fs::write(&record, text).map_err(Failure::io(&record))?;
     // libtorch last: its record vouches for all of them.
@@ -227,7 +268,7 @@ fn place(member: &str, cuda: bool) -> Option<PathBuf> {
     let path = Path::new(member);
     let name = path.file_name()?.to_str()?;
     if let Some(header) = member.strip_prefix("torch/include/") {
-        return Some(Path::new(FOLDER).join("include").join(header));
+        return Some(Path::new(HEADERS).join(header));
     }
     let beside = match path.parent()?.to_str()? {
         "torch/lib" => CPU_LIBRARIES.contains(&name) || (cuda && CUDA_LIBRARIES.contains(&name)),

