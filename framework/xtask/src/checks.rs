@@ -2,6 +2,7 @@
 
 use crate::directions;
 use crate::failure::{Failure, Result};
+use crate::links;
 use crate::setup;
 use crate::workspace::{Workspace, run as run_command};
 use std::time::Instant;
@@ -16,6 +17,8 @@ struct Step {
 enum Check {
     /// Compares the declared dependencies with the table of layers.
     Directions,
+    /// Looks for what the Markdown files link to.
+    Links,
     /// A cargo command, with one variable set where one is named.
     Cargo(
         &'static [&'static str],
@@ -23,11 +26,16 @@ enum Check {
     ),
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step {
         name: "fmt",
         about: "the code is formatted",
         check: Check::Cargo(&["fmt", "--all", "--", "--check"], None),
+    },
+    Step {
+        name: "links",
+        about: "what Markdown files link to is there",
+        check: Check::Links,
     },
     Step {
         name: "directions",
@@ -133,12 +141,13 @@ fn timed(name: &str, about: &str, work: impl FnOnce() -> Result<()>) -> Result<(
 
 impl Step {
     fn needs_libtorch(&self) -> bool {
-        !matches!(self.name, "fmt" | "directions")
+        !matches!(self.name, "fmt" | "links" | "directions")
     }
 
     fn run(&self, workspace: &Workspace) -> Result<()> {
         match self.check {
             Check::Directions => directions::check(workspace),
+            Check::Links => links::check(workspace),
             Check::Cargo(arguments, variable) => {
                 run_command(workspace.cargo(arguments).envs(variable)).map_err(|_| {
                     let variable = variable

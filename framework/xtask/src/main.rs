@@ -7,6 +7,7 @@ mod directions;
 mod extract;
 mod failure;
 mod libtorch;
+mod links;
 mod model;
 mod pins;
 mod quickstart;

@@ -27,6 +27,11 @@ impl Workspace {
         }
     }
 
+    /// Its topmost folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where set-up puts what it fetches.
     pub fn deps(&self) -> PathBuf {
         self.root.join(".deps")
