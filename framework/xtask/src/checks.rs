@@ -5,6 +5,7 @@ use crate::failure::{Failure, Result};
 use crate::links;
 use crate::setup;
 use crate::workspace::{Workspace, run as run_command};
+use std::path::Path;
 use std::time::Instant;
 
 /// One check.
@@ -81,22 +82,26 @@ pub fn list() -> String {
     lines.join("\n")
 }
 
-/// Runs the steps called `names`, or all of them; set-up comes before the first that compiles something.
+/// Runs the steps called `names`, or all of them; set-up, with `cuda` for GPUs too, comes before the first that compiles
+/// something.
 ///
 /// # Errors
 /// A name is unknown, or a step fails: the rest is not run then.
-pub fn run(workspace: &Workspace, names: &[String]) -> Result<()> {
+pub fn run(workspace: &Workspace, names: &[String], cuda: bool) -> Result<()> {
     let steps = choose(names)?;
+    let scratch = workspace.scratch()?;
     let begun = Instant::now();
     let mut ready = false;
     for step in &steps {
         if !ready && step.needs_libtorch() {
             timed("setup", "libtorch and the language model are there", || {
-                setup::run(workspace, false)
+                setup::run(workspace, cuda)
             })?;
             ready = true;
         }
-        timed(step.name, step.about, || step.run(workspace))?;
+        timed(step.name, step.about, || {
+            step.run(workspace, scratch.path())
+        })?;
     }
     let names: Vec<&str> = steps.iter().map(|s| s.name).collect();
     println!(
@@ -144,12 +149,14 @@ impl Step {
         !matches!(self.name, "fmt" | "links" | "directions")
     }
 
-    fn run(&self, workspace: &Workspace) -> Result<()> {
+    fn run(&self, workspace: &Workspace, scratch: &Path) -> Result<()> {
         match self.check {
             Check::Directions => directions::check(workspace),
             Check::Links => links::check(workspace),
             Check::Cargo(arguments, variable) => {
-                run_command(workspace.cargo(arguments).envs(variable)).map_err(|_| {
+                let mut command = workspace.cargo(arguments);
+                command.env("TMPDIR", scratch).envs(variable);
+                run_command(&mut command).map_err(|_| {
                     let variable = variable
                         .map(|(k, v)| format!("{k}='{v}' "))
                         .unwrap_or_default();

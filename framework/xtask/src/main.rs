@@ -22,10 +22,11 @@ use workspace::Workspace;
 
 const USAGE: &str = "\
 Usage:
-  cargo xtask setup [--cuda]      put libtorch and the default language model into .deps
-                                  (--cuda: with the libraries for NVIDIA GPUs)
+  cargo xtask setup               put libtorch and the default language model into .deps
   cargo xtask quickstart [ARG…]   set up, build in release, run scripts/quickstart.lua with ARG…
-  cargo xtask test [STEP…]        set up, then run the checks, or only the named ones:";
+  cargo xtask test [STEP…]        set up, then run the checks, or only the named ones:
+%STEPS%
+Each with --cuda: set up with the libraries for NVIDIA GPUs.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -40,18 +41,20 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Result<()> {
     let workspace = Workspace::find()?;
-    match arguments
+    let (flags, words): (Vec<_>, Vec<_>) =
+        arguments.iter().cloned().partition(|word| word == "--cuda");
+    let cuda = !flags.is_empty();
+    match words
         .split_first()
         .map(|(task, rest)| (task.as_str(), rest))
     {
-        Some(("setup", [])) => setup::run(&workspace, false),
-        Some(("setup", [flag])) if flag == "--cuda" => setup::run(&workspace, true),
+        Some(("setup", [])) => setup::run(&workspace, cuda),
         Some(("setup", rest)) => Err(Failure::refused(format!(
             "setup takes only `--cuda`, found `{}`",
             rest.join(" ")
         ))),
-        Some(("quickstart", rest)) => quickstart::run(&workspace, rest),
-        Some(("test", steps)) => checks::run(&workspace, steps),
+        Some(("quickstart", rest)) => quickstart::run(&workspace, rest, cuda),
+        Some(("test", steps)) => checks::run(&workspace, steps, cuda),
         Some(("help" | "--help" | "-h", _)) => {
             println!("{}", usage());
             Ok(())
@@ -65,5 +68,5 @@ fn run(arguments: &[String]) -> Result<()> {
 }
 
 fn usage() -> String {
-    format!("{USAGE}\n{}", checks::list())
+    USAGE.replace("%STEPS%", &checks::list())
 }

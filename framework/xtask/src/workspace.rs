@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -42,6 +43,36 @@ impl Workspace {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root).args(arguments);
         command
+    }
+
+    /// A new folder for temporary files: what is started with it as `TMPDIR` leaves nothing outside the checkout.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn scratch(&self) -> Result<Scratch> {
+        let name = format!("target/tmp/xtask-{}", std::process::id());
+        let path = self.root.join(name);
+        fs::create_dir_all(&path).map_err(Failure::io(&path))?;
+        Ok(Scratch { path })
+    }
+}
+
+/// A folder that is removed with this value.
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed now goes with `cargo clean`.
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
