@@ -120,7 +120,7 @@ fn the_quickstart_runs_and_runs_again_from_its_artefacts() {
             .unwrap();
     let artefacts = run["artefacts"].as_object().unwrap();
     assert!(
-        artefacts.values().all(|how| how == "loaded"),
+        artefacts.values().all(|note| note["how"] == "loaded"),
         "{artefacts:?}"
     );
 }
@@ -152,6 +152,111 @@ fn no_script_is_left_out() {
     );
 }
 
+const PARTS: &str = r#"
+    local data = lapidary.dataset("tests/fixtures/tiny.toml")
+    local split = data:leave_one_out { max_len = 10 }
+    local training = { epochs = 2 / 1, seed = 4 / 2 }
+    local embedder = lapidary.base_embedder("sasrec", { dim = 16 / 2, heads = 1, layers = 1 })
+    local base = embedder:fit(split, training)
+    local user = split.test:user(1)
+"#;
+
+/// Runs a script over the small data set; the error's text, or nothing.
+fn outcome(place: &Place, script: &str) -> Option<String> {
+    let path = place.path("parts.lua");
+    std::fs::write(&path, format!("{PARTS}{script}")).unwrap();
+    let output = place.run(path.to_str().unwrap(), &[]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    (!output.status.success()).then_some(errors)
+}
+
+#[test]
+fn tables_of_options_can_be_used_again() {
+    let place = Place::new();
+    let failed = outcome(
+        &place,
+        r#"
+        local before = { k = 3, before = split.test }
+        local first, second = base.model:recommend(user, before), base.model:recommend(user, before)
+        assert(#first == 3 and before.before, "the table is as it was")
+        for n = 1, 3 do assert(first[n].item == second[n].item) end
+        local options = { base = base, reducer = lapidary.reducer("pca"), dim = 4, users = "hidden" }
+        assert(lapidary.refine(options).fingerprint == lapidary.refine(options).fingerprint)
+        local evaluation = base:evaluate(split.test)
+        local ways = { { "a", { evaluation } }, { "b", { evaluation } } }
+        lapidary.compare(ways)
+        assert(lapidary.compare(ways):gain("b", "ndcg@10") == 0)
+        "#,
+    );
+    assert_eq!(failed, None);
+}
+
+#[test]
+fn a_cosine_with_a_learned_temperature_trains_and_explains_itself() {
+    let place = Place::new();
+    let failed = outcome(
+        &place,
+        r#"
+        local refined = lapidary.refine {
+          base = base, users = "hidden", score = "cosine", temperature = 0.1, temperature_trainable = true,
+        }
+        local model = lapidary.backbone("sasrec", { heads = 1, layers = 1 }):fit(split, refined, training)
+        local best = model:recommend(user, { k = 1, before = split.test })[1]
+        local why = model:explain(user, best.item, { before = split.test })
+        assert(math.abs(why.score - best.score) < 1e-4, "the parts are the score")
+        "#,
+    );
+    assert_eq!(failed, None);
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let place = Place::new();
+    for (script, expected) in [
+        (
+            "local other = data:leave_one_out { max_len = 9 }\nbase:evaluate(other.test)",
+            "make both from one split",
+        ),
+        (
+            "lapidary.compare { { 'a', { base:evaluate(split.test) } }, { 'b', { base:evaluate(split.valid) } } }",
+            "compare like with like",
+        ),
+        (
+            "base:evaluate(split.test, { 'mrr@10', lists = 5 })",
+            "a list and names (`lists`) in one table",
+        ),
+        (
+            "lapidary.compare({ { 'a', { base:evaluate(split.test) } } }):mean('a', 'ndgc@10')",
+            "did you mean `ndcg@10`",
+        ),
+        (
+            "embedder:fit(split, { seed = 'three' })",
+            "`seed`: expected a whole number of at least 0, found the text \"three\"",
+        ),
+        (
+            "embedder:fit(split, { epoch = 2, batch_size = 'big' })",
+            "unknown key `epoch`; did you mean `epochs`?",
+        ),
+        (
+            "data:leave_one_out { maxlen = 5 }",
+            "did you mean `max_len`",
+        ),
+        (
+            "base:evalaute(split.test)",
+            "unknown member `evalaute` of a base embedding; did you mean `evaluate`?",
+        ),
+        (
+            "base:evaluate(split)",
+            "expected cases of a split, as from `split.test or split.valid`; found a split",
+        ),
+        ("base.model:explain(user, 'no such film')", "no such film"),
+    ] {
+        let errors = outcome(&place, script).unwrap_or_else(|| panic!("{script} passed"));
+        assert!(errors.contains(expected), "{script}: {errors}");
+        assert!(errors.contains("parts.lua:"), "{script}: {errors}");
+    }
+}
+
 #[test]
 fn a_dry_run_computes_nothing_and_finds_mistakes() {
     let place = Place::new();
@@ -170,4 +275,28 @@ fn a_dry_run_computes_nothing_and_finds_mistakes() {
         errors.contains("typo.lua:2") && errors.contains("`dropout`"),
         "{errors}"
     );
+    for (mistake, expected) in [
+        (
+            "lapidary.llm('local', { model = 'smollm3' })",
+            "model `smollm3` was not found",
+        ),
+        ("lapidary.refine { base = base, dim = 4 }", "give a reducer"),
+        (
+            "lapidary.refine { base = base, alpha = -1 }",
+            "refine, alpha",
+        ),
+        ("base.model:recommend('nobody')", "nobody"),
+    ] {
+        let text = format!(
+            "local split = lapidary.dataset('tests/fixtures/tiny.toml'):leave_one_out {{}}\n\
+             local base = lapidary.base_embedder('sasrec', {{ dim = 8 }}):fit(split)\n\
+             local made = {mistake}\n\
+             lapidary.prompt('score_phrases', {{ attributes = 'configs/attributes/movies.toml' }}):score(made, split)\n"
+        );
+        std::fs::write(&script, text).unwrap();
+        let output = place.run(script.to_str().unwrap(), &["--dry-run"]);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(errors.contains(expected), "{mistake}: {errors}");
+    }
+    assert!(!place.path("store/model").exists());
 }

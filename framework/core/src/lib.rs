@@ -1,6 +1,7 @@
 //! The Lapidary host: data, plugins, guidance, refinement, training, ranking, artefacts and explanations.
 //!
-//! Data goes one way, a folder a stage: [`data`] → [`guidance`] → [`refine`] → [`train`] → [`rank`].
+//! Data goes one way, a folder a stage: [`data`] → [`guidance`] → [`refine`] → [`train`] → [`rank`]; [`pipeline`] keeps what each of
+//! them makes under a fingerprint of what went in.
 
 // Test helpers name this crate as integration tests do.
 #[cfg(test)]
@@ -13,11 +14,13 @@ pub mod error;
 pub mod fingerprint;
 pub mod guidance;
 pub mod interrupt;
+pub mod pipeline;
 pub mod plugin;
 pub mod progress;
 pub mod rank;
 pub mod refine;
 pub mod run;
+pub mod settings;
 pub mod suggest;
 pub mod train;
 

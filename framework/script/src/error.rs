@@ -74,6 +74,10 @@ impl Error {
                 text.clone()
             }
             mlua::Error::ExternalError(inner) => inner.to_string(),
+            mlua::Error::BadArgument { pos, cause, .. } => match cause.as_ref() {
+                mlua::Error::ExternalError(inner) => inner.to_string(),
+                cause => format!("argument {pos}: {cause}"),
+            },
             other => other.to_string(),
         };
         let chunk = chunk_name(script);

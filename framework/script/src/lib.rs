@@ -7,10 +7,12 @@ mod api;
 mod convert;
 mod error;
 mod heap;
+mod object;
 mod sandbox;
 mod session;
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use lapidary_core::plugin::Registry;
 
@@ -47,17 +49,16 @@ pub struct Options {
 pub fn run_file(path: &Path, options: Options) -> Result<(), Error> {
     let text = std::fs::read_to_string(path).map_err(lapidary_core::Error::io(path))?;
     let lua = sandbox::new_state().map_err(|e| Error::from_lua(path, &e))?;
-    let session = Session::start(path, options)?;
-    let folder = session.folder();
-    let result = execute(&lua, path, &text, session);
-    folder.finish(&outcome(&result))?;
+    let session = Rc::new(Session::start(path, options)?);
+    let result = execute(&lua, path, &text, &session);
+    session.context.folder.finish(&outcome(&result))?;
     result
 }
 
-fn execute(lua: &mlua::Lua, path: &Path, text: &str, session: Session) -> Result<(), Error> {
-    let session = std::rc::Rc::new(session);
+fn execute(lua: &mlua::Lua, path: &Path, text: &str, session: &Rc<Session>) -> Result<(), Error> {
+    session.refuse_unmentioned_settings(text)?;
     let run = || {
-        api::install(lua, &session)?;
+        api::install(lua, session)?;
         lua.load(text)
             .set_name(format!("={}", error::chunk_name(path)))
             .exec()

@@ -1,19 +1,16 @@
 //! What all functions of one script run share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use lapidary_core::artefact::{Content, Origin, Stage, Store};
+use lapidary_core::artefact::Store;
 use lapidary_core::data::{Dataset, load_toml};
-use lapidary_core::fingerprint::{Builder, Fingerprint};
-use lapidary_core::plugin::Registry;
+use lapidary_core::pipeline::Context;
 use lapidary_core::run::{RunFolder, Start};
 use lapidary_core::{Error, Result, device, suggest};
-use lapidary_sdk::Kind;
-use serde_json::{Value as Json, json};
-use tch::Device;
+use serde_json::json;
 
 use crate::heap::Heap;
 
@@ -22,27 +19,11 @@ const TENSOR_LIMIT: usize = 8 << 30;
 
 /// One script run.
 pub(crate) struct Session {
-    pub device: Device,
-    pub seed: u64,
-    pub dry_run: bool,
-    pub store: Store,
-    pub registry: RefCell<Registry>,
-    pub model_dirs: Vec<PathBuf>,
+    pub context: Context,
     pub heap: Rc<Heap>,
-    folder: Rc<RunFolder>,
     script: PathBuf,
     set: BTreeMap<String, String>,
     asked: RefCell<Vec<String>>,
-    stages: Cell<u32>,
-}
-
-/// A component that a script chose: its place in the registry and its settings, checked and complete.
-#[derive(Clone, Debug)]
-pub(crate) struct Chosen {
-    pub kind: Kind,
-    pub name: String,
-    pub settings: Json,
-    pub fingerprint: Fingerprint,
 }
 
 impl Session {
@@ -64,32 +45,22 @@ impl Session {
             ],
             dry_run: options.dry_run,
         };
-        let folder = Rc::new(RunFolder::create(&options.runs, script, start)?);
-        Ok(Self {
+        let context = Context {
+            store,
+            registry: options.registry,
             device: options.device,
             seed: options.seed.unwrap_or(0),
             dry_run: options.dry_run,
-            store,
-            registry: RefCell::new(options.registry),
             model_dirs: options.model_dirs,
+            folder: RunFolder::create(&options.runs, script, start)?,
+        };
+        Ok(Self {
+            context,
             heap: Heap::new(TENSOR_LIMIT),
-            folder,
             script: script.to_path_buf(),
             set: options.set.into_iter().collect(),
             asked: RefCell::default(),
-            stages: Cell::new(0),
         })
-    }
-
-    /// The run's folder.
-    pub fn folder(&self) -> Rc<RunFolder> {
-        Rc::clone(&self.folder)
-    }
-
-    /// A name for the next training stage, unique in this run.
-    pub fn next_stage(&self, what: &str) -> String {
-        self.stages.set(self.stages.get() + 1);
-        format!("{:02}-{what}", self.stages.get())
     }
 
     /// The value of `--set KEY=VALUE`; remembers that the script knows the key.
@@ -98,23 +69,30 @@ impl Session {
         self.set.get(key).map(String::as_str)
     }
 
+    /// Notes the value that a setting of the script has in this run.
+    pub fn note_setting(&self, key: &str, value: serde_json::Value) -> Result<()> {
+        self.context.folder.record_in("settings", key, value)
+    }
+
+    /// Refuses `--set` keys that the script's text does not hold: before any work, where that much is certain.
+    pub fn refuse_unmentioned_settings(&self, text: &str) -> std::result::Result<(), crate::Error> {
+        let mut known: Vec<String> = text
+            .split("lapidary.setting")
+            .skip(1)
+            .filter_map(|call| call.split(['"', '\'']).nth(1))
+            .map(str::to_owned)
+            .collect();
+        known.sort();
+        known.dedup();
+        let unused = self.set.keys().filter(|key| !text.contains(*key));
+        refuse_settings(unused, &known)
+    }
+
     /// Refuses `--set` keys that the script never asked for.
     pub fn refuse_unused_settings(&self) -> std::result::Result<(), crate::Error> {
         let known = self.asked.borrow();
-        let unused: Vec<String> = (self.set.keys())
-            .filter(|key| !known.contains(key))
-            .map(|key| {
-                let nearest = suggest::nearest(key, &known);
-                format!(
-                    "`--set {key}`: the script asks for no such setting{}",
-                    suggest::phrase(&nearest, &known)
-                )
-            })
-            .collect();
-        match unused.is_empty() {
-            true => Ok(()),
-            false => Err(crate::Error::usage(unused.join("; "))),
-        }
+        let unused = self.set.keys().filter(|key| !known.contains(key));
+        refuse_settings(unused, &known)
     }
 
     /// Finds a file that a script names: from the working directory, or from the script's folder or the nearest folder
@@ -143,63 +121,31 @@ impl Session {
     /// Opens the data set that a TOML file describes; imports it into the store when needed.
     pub fn dataset(&self, name: &str) -> Result<Dataset> {
         let path = self.find(name)?;
-        let data = load_toml(&path, &self.store.root().join("datasets"))?;
+        let data = load_toml(&path, &self.context.store.root().join("datasets"))?;
         let fingerprint = data.fingerprint().to_string();
         let note = json!({"path": path.display().to_string(), "fingerprint": fingerprint});
-        self.folder.record_in("datasets", data.name(), note)?;
+        self.context
+            .folder
+            .record_in("datasets", data.name(), note)?;
         Ok(data)
     }
+}
 
-    /// Finds a component and checks its settings; its choice is noted in `run.json`.
-    pub fn choose(&self, kind: Kind, name: &str, settings: &Json) -> Result<Chosen> {
-        let registry = self.registry.borrow();
-        let entry = registry.entry(kind, name)?;
-        let settings = registry.settings(kind, name, settings)?;
-        let fingerprint = Builder::new("component")
-            .text("kind", kind.name())
-            .text("name", name)
-            .text("version", &entry.origin.version)
-            .json("settings", &settings)
-            .finish();
-        let note = json!({"origin": entry.origin.to_string(), "version": entry.origin.version, "settings": settings});
-        self.folder
-            .record_in("components", &format!("{kind} {name}"), note)?;
-        let origin = &entry.origin;
-        let plugin = json!({"version": origin.version, "sha256": origin.fingerprint()?});
-        self.folder.record_in("plugins", &origin.plugin, plugin)?;
-        Ok(Chosen {
-            kind,
-            name: name.to_owned(),
-            settings,
-            fingerprint,
+fn refuse_settings<'a>(
+    unused: impl Iterator<Item = &'a String>,
+    known: &[String],
+) -> std::result::Result<(), crate::Error> {
+    let problems: Vec<String> = unused
+        .map(|key| {
+            let nearest = suggest::nearest(key, known);
+            format!(
+                "`--set {key}`: the script asks for no such setting{}",
+                suggest::phrase(&nearest, known)
+            )
         })
-    }
-
-    /// Loads a stage's artefact or makes it. In a dry run nothing is made: the result is none unless it is there.
-    pub fn stage(
-        &self,
-        sort: &str,
-        fingerprint: &Fingerprint,
-        inputs: Json,
-        make: impl FnOnce(&Path) -> Result<Content>,
-    ) -> Result<Option<Content>> {
-        if self.dry_run {
-            return Ok(None);
-        }
-        let stage = Stage {
-            sort,
-            fingerprint,
-            inputs,
-        };
-        let (content, origin) = self.store.load_or_make(&stage, make)?;
-        let how = if origin == Origin::Loaded {
-            "loaded"
-        } else {
-            "made"
-        };
-        tracing::info!("{sort} {}: {how}", fingerprint.short());
-        self.folder
-            .record_in("artefacts", &format!("{sort} {}", fingerprint.short()), how)?;
-        Ok(Some(content))
+        .collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(crate::Error::usage(problems.join("; "))),
     }
 }

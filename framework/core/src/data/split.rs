@@ -23,6 +23,25 @@ pub struct Case {
     pub end: u32,
 }
 
+/// Which cases of a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaseSet {
+    /// Those that choose the best epoch and the settings.
+    Valid,
+    /// Those that are reported.
+    Test,
+}
+
+impl CaseSet {
+    /// Its name in files, messages and fingerprints.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// A data set cut into training, validation and test. Validation and test cases are prefixes of a user's whole
 /// sequence, so nothing is stored twice.
 #[derive(Clone, Debug)]
@@ -74,6 +93,14 @@ impl Split {
     /// The training sequence of a user, oldest first (not cut to `max_len`).
     pub fn train(&self, user: usize) -> &[u32] {
         &self.sequences.of(user)[..self.train_len[user] as usize]
+    }
+
+    /// The validation or the test cases.
+    pub fn cases(&self, set: CaseSet) -> &[Case] {
+        match set {
+            CaseSet::Valid => &self.valid,
+            CaseSet::Test => &self.test,
+        }
     }
 
     /// The history of a case, oldest first (not cut to `max_len`).

@@ -8,10 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{Error, Result};
-use crate::suggest;
-
-const SET_KEYS: [&str; 5] = ["domain", "item", "items", "verb", "attributes"];
-const ATTRIBUTE_KEYS: [&str; 5] = ["name", "description", "low", "high", "phrases"];
+use crate::settings::explain;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,8 +50,8 @@ pub fn load(path: &Path) -> Result<AttributeSet> {
 }
 
 fn parse(text: &str) -> Checked<AttributeSet> {
-    let set: Set = toml::from_str(text)
-        .map_err(|e| (e.span().unwrap_or_default(), with_nearest(e.message())))?;
+    let set: Set =
+        toml::from_str(text).map_err(|e| (e.span().unwrap_or_default(), explain(e.message())))?;
     check_all(&set)?;
     let attribute = |entry: Entry| Attribute {
         name: entry.name.into_inner(),
@@ -159,26 +156,6 @@ fn check_new<'a>(what: &str, value: &'a Spanned<String>, seen: &mut Vec<&'a str>
     }
     seen.push(text);
     Ok(())
-}
-
-/// Adds the nearest known key to serde's message about an unknown one.
-fn with_nearest(message: &str) -> String {
-    let unknown = message.strip_prefix("unknown field `");
-    let Some(name) = unknown.and_then(|rest| rest.split('`').next()) else {
-        return message.to_owned();
-    };
-    let known: Vec<&str> = SET_KEYS.into_iter().chain(ATTRIBUTE_KEYS).collect();
-    let known_here: Vec<&str> = known
-        .into_iter()
-        .filter(|key| {
-            message
-                .split_once(',')
-                .is_some_and(|(_, list)| list.contains(&format!("`{key}`")))
-        })
-        .collect();
-    let nearest = suggest::nearest(name, &known_here);
-    let known: Vec<String> = known_here.iter().map(|&k| k.to_owned()).collect();
-    format!("unknown key `{name}`{}", suggest::phrase(&nearest, &known))
 }
 
 #[cfg(test)]

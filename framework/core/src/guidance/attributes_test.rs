@@ -83,7 +83,7 @@ fn bad_sets_are_refused_with_line_and_key() {
         ),
         (
             replaced("low = \"serious\"", "low = 3"),
-            "9: invalid type: integer `3`, expected a string",
+            "9: expected a text, found 3",
         ),
         (replaced("domain =", "domain"), "1: "),
         (

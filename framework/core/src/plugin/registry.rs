@@ -1,5 +1,6 @@
 //! All components that scripts can use by name: of plugins, of this program, and of scripts.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,19 +71,6 @@ pub enum Place {
     Script(PathBuf),
 }
 
-impl Origin {
-    /// Fingerprint of the file, where there is one; reads the whole file.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when it cannot be read.
-    pub fn fingerprint(&self) -> Result<Option<Fingerprint>> {
-        match &self.place {
-            Place::Linked => Ok(None),
-            Place::Library(path) | Place::Script(path) => Fingerprint::of_file(path).map(Some),
-        }
-    }
-}
-
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}, ", self.plugin, self.version)?;
@@ -100,6 +88,7 @@ pub struct Entry {
     /// Where it is from.
     pub origin: Origin,
     factory: Factory,
+    code: OnceCell<Option<Fingerprint>>,
 }
 
 /// A library that was loaded.
@@ -239,6 +228,7 @@ impl Registry {
             description,
             origin,
             factory,
+            code: OnceCell::new(),
         };
         self.publish(vec![entry])?;
         Ok(())
@@ -252,6 +242,7 @@ impl Registry {
             description,
             origin: native.origin().clone(),
             factory: native.factory(),
+            code: OnceCell::new(),
         });
         self.publish(entries.collect())
     }
@@ -315,6 +306,21 @@ impl Registry {
 }
 
 impl Entry {
+    /// Fingerprint of the file it is from, as the file is when first asked for; none where it is linked in.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be read.
+    pub fn code(&self) -> Result<Option<&Fingerprint>> {
+        if let Some(known) = self.code.get() {
+            return Ok(known.as_ref());
+        }
+        let found = match &self.origin.place {
+            Place::Linked => None,
+            Place::Library(path) | Place::Script(path) => Some(Fingerprint::of_file(path)?),
+        };
+        Ok(self.code.get_or_init(|| found).as_ref())
+    }
+
     fn key(&self) -> (Kind, String) {
         (self.description.kind, self.description.name.clone())
     }

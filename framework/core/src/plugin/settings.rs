@@ -6,6 +6,7 @@ use lapidary_sdk::Description;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::settings::{name, object, refuse, unknown_key};
 use crate::suggest;
 
 /// Checks that a description's schema is one, and that its defaults fit it.
@@ -31,54 +32,21 @@ fn validator(description: &Description) -> std::result::Result<Validator, String
 /// Checks given settings and adds the defaults of what is not given. Null and an empty array count as no settings.
 pub(super) fn fill(description: &Description, given: &Value) -> Result<Value> {
     let place = format!("{} `{}`", description.kind, description.name);
-    let given = match given {
-        Value::Object(map) => map.clone(),
-        Value::Null => Map::new(),
-        Value::Array(items) if items.is_empty() => Map::new(),
-        other => {
-            let reason = format!(
-                "settings are a table of names and values, not {}",
-                sort(other)
-            );
-            return Err(Error::setting(place, reason));
-        }
-    };
+    let given = object(given.clone()).map_err(|reason| Error::setting(place.as_str(), reason))?;
     let mut problems = unknown_keys(&description.settings, &given);
     let mut filled = description
         .defaults
         .as_object()
         .cloned()
         .unwrap_or_default();
-    filled.extend(given.into_iter().map(|(key, value)| (key, whole(value))));
+    filled.extend(given);
     let filled = Value::Object(filled);
     let validator = validator(description).map_err(|e| Error::setting(place.as_str(), e))?;
     for error in validator.iter_errors(&filled) {
         problems.extend(explain(&description.settings, &error));
     }
-    match problems.as_slice() {
-        [] => Ok(filled),
-        [one] => Err(Error::setting(place, one.as_str())),
-        many => {
-            let list: String = many.iter().map(|p| format!("\n  {p}")).collect();
-            let reason = format!("{} settings cannot be used:{list}", many.len());
-            Err(Error::setting(place, reason))
-        }
-    }
-}
-
-/// Writes 2.0 as 2: scripts do not tell the two apart, readers do.
-fn whole(value: Value) -> Value {
-    /// Up to here every whole number is exact.
-    const LIMIT: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::Number(n) if n.is_f64() => match n.as_f64() {
-            Some(x) if x.fract() == 0.0 && x.abs() <= LIMIT => Value::from(x as i64),
-            _ => Value::Number(n),
-        },
-        Value::Array(items) => Value::Array(items.into_iter().map(whole).collect()),
-        Value::Object(map) => Value::Object(map.into_iter().map(|(k, v)| (k, whole(v))).collect()),
-        other => other,
-    }
+    refuse(&place, &problems)?;
+    Ok(filled)
 }
 
 /// Keys that the schema does not name, unless it allows others.
@@ -92,11 +60,6 @@ fn unknown_keys(schema: &Value, given: &Map<String, Value>) -> Vec<String> {
     let known = keys(schema);
     let unknown = given.keys().filter(|key| !known.contains(key));
     unknown.map(|key| unknown_key(key, &known)).collect()
-}
-
-fn unknown_key(key: &str, known: &[String]) -> String {
-    let near = suggest::nearest(key, known);
-    format!("unknown key `{key}`{}", suggest::phrase(&near, known))
 }
 
 fn keys(schema: &Value) -> Vec<String> {
@@ -124,7 +87,7 @@ fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<String> {
             return unexpected.iter().map(line).collect();
         }
         ValidationErrorKind::Type { kind } => {
-            format!("expected {}, found {}", expected(kind), sort(value))
+            format!("expected {}, found {}", expected(kind), name(value))
         }
         ValidationErrorKind::Enum { .. }
         | ValidationErrorKind::Constant { .. }
@@ -172,7 +135,7 @@ fn not_among(value: &Value, allowed: &[String]) -> String {
     format!(
         "expected {}, found {}{guess}",
         listed.join(" or "),
-        sort(value)
+        name(value)
     )
 }
 
@@ -188,16 +151,6 @@ fn expected(kind: &TypeKind) -> String {
             let names: Vec<_> = several.iter().map(|t| t.to_string()).collect();
             names.join(" or ")
         }
-    }
-}
-
-fn sort(value: &Value) -> String {
-    match value {
-        Value::Null => "nothing".to_owned(),
-        Value::String(text) => format!("the text `{text}`"),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a table".to_owned(),
-        other => other.to_string(),
     }
 }
 
@@ -240,9 +193,8 @@ mod tests {
 
     #[test]
     fn what_is_not_given_takes_its_default() {
-        let filled = fill(&description(), &json!({ "layers": 3.0 })).unwrap();
+        let filled = fill(&description(), &json!({ "layers": 3 })).unwrap();
         assert_eq!(filled["layers"], json!(3));
-        assert!(filled["layers"].is_i64());
         assert_eq!(filled["dropout"], json!(0.2));
         assert_eq!(
             fill(&description(), &Value::Null).unwrap(),

@@ -9,93 +9,9 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::embedding::{Embedding, Guided, UserGuidance};
-use super::normalise::Normalise;
+use super::settings::{GuidedShape, RefineSettings, UserPart};
 use crate::error::{Error, Result};
 use crate::guidance::GuidedScores;
-
-/// How an embedding is refined.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RefineSettings {
-    /// Width d of the refined embedding; the base's where not given.
-    pub dim: Option<i64>,
-    /// Width k of the reduced part; d − m where not given. It then gives d, and `dim` must not say otherwise.
-    pub reduced_dim: Option<i64>,
-    /// How scores are normalised.
-    pub normalise: Normalise,
-    /// Weight of the guided part: mean row norm of the guided columns over that of the reduced ones.
-    pub alpha: f64,
-    /// Mean row norm that the reduced part is brought to; its own where not given.
-    pub row_norm: Option<f64>,
-    /// Whether the items' guided columns are trained.
-    pub guided_trainable: bool,
-    /// Whether the items' reduced columns are trained.
-    pub reduced_trainable: bool,
-    /// Whether the output table is the input table.
-    pub tied: bool,
-    /// The users' guided part.
-    pub users: UserPart,
-}
-
-impl Default for RefineSettings {
-    fn default() -> Self {
-        Self {
-            dim: None,
-            reduced_dim: None,
-            normalise: Normalise::default(),
-            alpha: 1.0,
-            row_norm: None,
-            guided_trainable: false,
-            reduced_trainable: true,
-            tied: true,
-            users: UserPart::default(),
-        }
-    }
-}
-
-impl RefineSettings {
-    /// Width d of the refined embedding of a base of `base_dim` columns with `m` attributes, and width k of its
-    /// reduced part.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] when the sizes do not fit each other.
-    pub fn widths(&self, base_dim: i64, m: i64) -> Result<(i64, i64)> {
-        match (self.reduced_dim, self.dim) {
-            (Some(k), _) if k < 0 => refuse("reduced_dim", format!("{k} is below 0")),
-            (Some(k), Some(d)) if k + m != d => refuse(
-                "reduced_dim",
-                format!(
-                    "{k} reduced and {m} guided columns do not make `dim` = {d}; give one of the two"
-                ),
-            ),
-            (Some(k), _) => Ok((k + m, k)),
-            (None, dim) => match dim.unwrap_or(base_dim) {
-                d if d >= m && d > 0 => Ok((d, d - m)),
-                d => refuse(
-                    "dim",
-                    format!("{d} columns have no room for {m} attributes; give at least {m}"),
-                ),
-            },
-        }
-    }
-}
-
-fn refuse<T>(key: &str, reason: impl Into<String>) -> Result<T> {
-    Err(Error::setting(format!("refine, {key}"), reason))
-}
-
-/// Where the guided part of a user's vector comes from; see [`UserGuidance`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UserPart {
-    /// A trained table that starts at the users' scores.
-    #[default]
-    Scored,
-    /// A projection of the backbone's hidden state.
-    Backbone,
-    /// The hidden state itself, d wide.
-    Hidden,
-}
 
 /// A refined embedding, and figures for people.
 #[derive(Debug)]
@@ -139,9 +55,16 @@ pub fn combine(
     settings: &RefineSettings,
 ) -> Result<Refined> {
     let (n_items, base_dim) = check_tables(base, guided)?;
-    let m = guided.map_or(0, |g| g.attributes.attributes.len() as i64);
-    let (_, k) = settings.widths(base_dim, m)?;
-    check_options(settings, guided, k)?;
+    let names = match guided {
+        Some(guided) => settings.attributes_of(&guided.attributes)?,
+        None => Vec::new(),
+    };
+    let shape = guided.map(|g| GuidedShape {
+        columns: names.len() as i64,
+        users: g.users.is_some(),
+    });
+    let widths = settings.plan(base_dim, shape, reducer.is_some())?;
+    let k = widths.reduced;
     let (reduced, explained_variance) = reduce(base, reducer, n_items, k)?;
     let own_norm = mean_row_norm(&reduced)?;
     let target = match (settings.row_norm, k) {
@@ -151,11 +74,11 @@ pub fn combine(
     };
     let free = rescaled(&reduced, own_norm, target)?;
     let guided = guided
-        .map(|g| guided_part(g, settings, target))
+        .map(|g| guided_part(g, names, settings, target))
         .transpose()?;
     let report = Report {
-        dim: m + k,
-        guided_dim: m,
+        dim: widths.dim,
+        guided_dim: widths.dim - k,
         reduced_dim: k,
         explained_variance,
         guided_norm: guided
@@ -169,6 +92,7 @@ pub fn combine(
             free,
             free_trainable: settings.reduced_trainable,
             tied: settings.tied,
+            scoring: settings.scoring(),
         },
         report,
     })
@@ -197,45 +121,12 @@ fn check_tables(base: &Tensor, guided: Option<&GuidedScores>) -> Result<(i64, i6
     }
 }
 
-fn check_options(settings: &RefineSettings, guided: Option<&GuidedScores>, k: i64) -> Result<()> {
-    if !(settings.alpha.is_finite() && settings.alpha > 0.0) {
-        return refuse(
-            "alpha",
-            "must be a number above 0; to leave the guided part out, give no scores",
-        );
-    }
-    if settings
-        .row_norm
-        .is_some_and(|n| !(n.is_finite() && n > 0.0))
-    {
-        return refuse("row_norm", "must be a number above 0");
-    }
-    let Some(guided) = guided else {
-        return match k {
-            0 => refuse("reduced_dim", "neither guided nor reduced columns are left"),
-            _ => Ok(()),
-        };
-    };
-    match settings.users {
-        UserPart::Scored if guided.users.is_none() => refuse(
-            "users",
-            "`scored` needs scores of users; score them too, or take `backbone` or `hidden`",
-        ),
-        UserPart::Scored if k == 0 => refuse(
-            "users",
-            "`scored` without reduced columns leaves the backbone nothing to say; take `backbone` or `hidden`",
-        ),
-        _ => Ok(()),
-    }
-}
-
 fn reduce(
     base: &Tensor,
     reducer: Option<&mut dyn Reducer>,
     n_items: i64,
     k: i64,
 ) -> Result<(Tensor, Option<Vec<f64>>)> {
-    let base_dim = base.size().get(1).copied().unwrap_or(0);
     if k == 0 {
         return Ok((
             Tensor::f_zeros([n_items, 0], (Kind::Float, base.device()))?,
@@ -243,11 +134,7 @@ fn reduce(
         ));
     }
     let Some(reducer) = reducer else {
-        if k == base_dim {
-            return Ok((base.f_detach()?, None));
-        }
-        let reason = format!("the base has {base_dim} columns, {k} are to be left: give a reducer");
-        return Err(Error::setting("refine, reducer", reason));
+        return Ok((base.f_detach()?, None));
     };
     let explained = reducer
         .fit(base, k)
@@ -267,20 +154,30 @@ fn reduce(
 
 /// Normalises both populations the same way, then scales both by the factor that brings the items to their norm, so
 /// that a user and an item of equal taste stay equally long.
-fn guided_part(scores: &GuidedScores, settings: &RefineSettings, target: f64) -> Result<Guided> {
-    let items = settings.normalise.apply(&scores.items)?;
+fn guided_part(
+    scores: &GuidedScores,
+    attributes: Vec<String>,
+    settings: &RefineSettings,
+    target: f64,
+) -> Result<Guided> {
+    let all = scores.names();
+    let column = |name: &String| all.iter().position(|n| n == name).map(|at| at as i64);
+    let columns: Vec<i64> = attributes.iter().filter_map(column).collect();
+    let columns = Tensor::f_from_slice(&columns)?;
+    let taken = |table: &Tensor| table.f_index_select(1, &columns.f_to_device(table.device())?);
+    let items = settings.normalise.apply(&taken(&scores.items)?)?;
     let norm = mean_row_norm(&items)?;
     let norm_wanted = settings.alpha * target;
     let users = match (settings.users, &scores.users) {
         (UserPart::Scored, Some(users)) => {
-            let users = settings.normalise.apply(users)?;
+            let users = settings.normalise.apply(&taken(users)?)?;
             UserGuidance::Scored(rescaled(&users, norm, norm_wanted)?)
         }
         (UserPart::Hidden, _) => UserGuidance::Hidden,
         _ => UserGuidance::Backbone,
     };
     Ok(Guided {
-        attributes: scores.names(),
+        attributes,
         items: rescaled(&items, norm, norm_wanted)?,
         items_trainable: settings.guided_trainable,
         users,

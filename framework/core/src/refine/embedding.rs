@@ -2,6 +2,8 @@
 
 use tch::Tensor;
 
+use super::settings::Scoring;
+
 /// The embedding that a recommender is trained on. A base embedding has `free` columns alone; a refined one has guided
 /// columns in front of them. Item table: `[V,d]`, d = m + k.
 #[derive(Debug)]
@@ -14,6 +16,8 @@ pub struct Embedding {
     pub free_trainable: bool,
     /// Whether the output table is the input table; otherwise the output table is a trained copy of its own.
     pub tied: bool,
+    /// How a score is made of a user's vector and an item's.
+    pub scoring: Scoring,
 }
 
 /// Guided columns: attribute scores of items, and what stands against them on the users' side.
@@ -32,8 +36,8 @@ pub struct Guided {
 /// Where the guided part of a user's vector comes from.
 #[derive(Debug)]
 pub enum UserGuidance {
-    /// A trained table that starts at the language model's scores of the users' training histories, f32 `[U,m]`; the
-    /// rest of the user's vector is the backbone's hidden state, projected to the free columns.
+    /// A trained table that starts at the users' scores (the language model's own of the training history, or the mean over
+    /// the history's items), f32 `[U,m]`; the rest of the user's vector is the backbone's hidden state, projected to the free columns.
     Scored(Tensor),
     /// A projection of the backbone's hidden state to m values; works for users never seen.
     Backbone,

@@ -4,9 +4,11 @@ mod combine;
 pub mod embedding;
 pub mod explain;
 mod normalise;
+mod settings;
 mod stored;
 
-pub use combine::{RefineSettings, Refined, Report, UserPart, combine};
+pub use combine::{Refined, Report, combine};
 pub use embedding::{Embedding, Guided, UserGuidance};
 pub use explain::{Explanation, Part, Percentiles, explain};
 pub use normalise::Normalise;
+pub use settings::{GuidedShape, RefineSettings, Scoring, Similarity, UserPart, Widths};

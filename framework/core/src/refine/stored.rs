@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::combine::{Refined, Report, UserPart};
+use super::combine::{Refined, Report};
 use super::embedding::{Embedding, Guided, UserGuidance};
+use super::settings::{Scoring, UserPart};
 use crate::artefact::Content;
 use crate::error::{Error, Result};
 
@@ -13,6 +14,7 @@ struct Stored {
     report: Report,
     free_trainable: bool,
     tied: bool,
+    scoring: Scoring,
     guided: Option<StoredGuided>,
 }
 
@@ -41,6 +43,7 @@ impl Refined {
             report: self.report.clone(),
             free_trainable: embedding.free_trainable,
             tied: embedding.tied,
+            scoring: embedding.scoring,
             guided: embedding.guided.as_ref().map(StoredGuided::of),
         };
         let json = serde_json::to_value(stored).map_err(|e| unreadable(&e))?;
@@ -72,6 +75,7 @@ impl Refined {
                 free: tensor("free")?,
                 free_trainable: stored.free_trainable,
                 tied: stored.tied,
+                scoring: stored.scoring,
             },
             report: stored.report,
         })

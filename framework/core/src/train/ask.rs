@@ -11,7 +11,7 @@ use crate::rank::{Query, Scorer};
 const MAX_POSITIONS: usize = 1 << 16;
 
 impl Model {
-    /// The vectors of some users, f32 `[B,d]`: an item's score is the product with its row of [`Model::item_table`].
+    /// The vectors of some users, f32 `[B,d]`: an item's score is the product with its row of [`Model::output_table`].
     ///
     /// A history is cut to its last `max_len` items. An empty one has the hidden state 0: without a guided part of the
     /// user's own all items score the same. A user without a guided row of its own gets the mean of all rows.
@@ -60,7 +60,8 @@ impl Model {
             .f_index_select(0, &last)?
             .f_mul(&known.f_unsqueeze(1)?)?;
         let guided = self.guided_parts(queries)?;
-        self.users.vectors(&hidden, guided.as_ref())
+        self.score
+            .users(self.users.vectors(&hidden, guided.as_ref())?)
     }
 
     /// What the backbone is shown of each history. An empty one is shown some item, and its state is struck out later.
@@ -130,7 +131,7 @@ impl Scorer for Model {
 
     fn scores(&self, queries: &[Query<'_>]) -> Result<Tensor> {
         let _no_grad = tch::no_grad_guard();
-        let table = self.item_table();
+        let table = self.output_table()?;
         Ok(self
             .user_vectors(queries)?
             .f_mm(&table.f_transpose(0, 1)?)?)

@@ -6,7 +6,7 @@ use super::adam::Parameter;
 use super::seed::{self, Purpose};
 use super::state::fitting;
 use crate::error::{Error, Result};
-use crate::refine::Embedding;
+use crate::refine::{Embedding, Scoring};
 
 /// One item table in one piece, with its gradient: f32 `[V,d]`, guided columns first. Columns that are not trained get
 /// no gradient, and their values are put back after each step.
@@ -211,5 +211,6 @@ pub fn identifier_embedding(n_items: usize, dim: i64, seed: u64) -> Result<Embed
         free: free.f_mul_scalar(0.02)?,
         free_trainable: true,
         tied: true,
+        scoring: Scoring::default(),
     })
 }

@@ -14,6 +14,7 @@ mod model;
 mod padded;
 mod sampled;
 mod schedule;
+mod scoring;
 mod seed;
 mod settings;
 mod state;

@@ -8,17 +8,21 @@ use super::adam::Parameter;
 use super::batch::Batch;
 use super::items::Items;
 use super::padded::Layout;
+use super::scoring::Score;
 use super::users::{Users, with_gradients};
 use crate::error::{Error, Result};
-use crate::refine::Embedding;
+use crate::refine::{Embedding, Scoring};
 
 /// In front of the names of the backbone's tensors.
 pub(super) const BACKBONE: &str = "backbone.";
 
-/// A recommender that can be trained and asked: an item's score for a user is the product of their vectors.
+/// A recommender that can be trained and asked: an item's score for a user is the product of their vectors, unless the
+/// embedding says otherwise.
 pub struct Model {
     pub(super) items: Items,
     pub(super) users: Users,
+    pub(super) score: Score,
+    scoring: Scoring,
     pub(super) backbone: Box<dyn Backbone>,
     objective: Objective,
     /// What stands for a hidden item, f32 `[1,d]`; cloze alone has it.
@@ -51,6 +55,8 @@ pub struct ModelDescription {
     pub free_trainable: bool,
     /// Whether one table serves input and output.
     pub tied: bool,
+    /// How scores are made.
+    pub scoring: Scoring,
     /// Histories are cut to their last `max_len` items.
     pub max_len: usize,
     /// What the backbone was trained for.
@@ -82,6 +88,8 @@ impl Model {
         let mut model = Self {
             items: Items::new(embedding, device)?,
             users: Users::new(embedding, device)?,
+            score: Score::new(embedding.scoring, device)?,
+            scoring: embedding.scoring,
             backbone,
             objective,
             mask,
@@ -108,6 +116,7 @@ impl Model {
             guided_trainable: self.guided_trainable,
             free_trainable: self.free_trainable,
             tied: self.items.output.is_none(),
+            scoring: self.scoring,
             max_len: self.max_len,
             objective: self.objective,
         }
@@ -128,9 +137,19 @@ impl Model {
         self.objective
     }
 
-    /// The table that user vectors stand against, f32 `[V,d]`; shares the model's storage.
+    /// The trained output table, f32 `[V,d]`; shares the model's storage.
     pub fn item_table(&self) -> Tensor {
         self.items.answers().values.shallow_clone()
+    }
+
+    /// Item vectors whose product with [`Model::user_vectors`] is the score, f32 `[V,d]`: the output table, brought to
+    /// unit rows where the score is a cosine.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn output_table(&self) -> Result<Tensor> {
+        let _no_grad = tch::no_grad_guard();
+        self.score.items(&self.item_table())
     }
 
     /// The table that the backbone reads, f32 `[V,d]`; the same as [`Model::item_table`] where tied.
@@ -183,12 +202,14 @@ impl Model {
             None => None,
             Some(rows) => Some(rows.f_index_select(0, &row_of)?),
         };
-        Ok((rows, self.users.vectors(&hidden, guided.as_ref())?))
+        let vectors = self.users.vectors(&hidden, guided.as_ref())?;
+        Ok((rows, self.score.users(vectors)?))
     }
 
     /// Asks anew which tensors are trained; after the backbone took in a state.
     pub(super) fn record(&mut self) -> Result<()> {
         let mut tensors = self.users.trained();
+        tensors.extend(self.score.trained());
         tensors.extend(self.named_mask());
         let own = self.backbone.parameters();
         let own = own.map_err(component("parameters"))?;
@@ -224,10 +245,11 @@ impl Model {
         self.items.after_step()
     }
 
-    /// The tables of items and users, by name.
+    /// The tables of items and users, and the temperature, by name.
     pub(super) fn tables(&self) -> Vec<(String, Tensor)> {
         let mut tables = self.items.state();
         tables.extend(self.users.trained());
+        tables.extend(self.score.trained());
         tables
     }
 }

@@ -1,7 +1,6 @@
 //! Settings of training.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::schedule::{Decay, Schedule};
 use crate::error::{Error, Result};
@@ -106,33 +105,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads settings from a JSON object; what is missing keeps its default. `place` names the source in messages.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] for an unknown key, [`Error::Setting`] for a value that cannot be used.
-    pub fn from_json(value: &Value, place: &str) -> Result<Self> {
-        let Value::Object(given) = value else {
-            return Err(Error::setting(
-                place,
-                format!("expected a table, found {value}"),
-            ));
-        };
-        let defaults = serde_json::to_value(Self::default()).unwrap_or_default();
-        let known = || defaults.as_object().into_iter().flat_map(|o| o.keys());
-        for (key, one) in given {
-            if !known().any(|k| k == key) {
-                return Err(Error::unknown("training setting", key, known()));
-            }
-            let alone = serde_json::json!({ key: one });
-            serde_json::from_value::<Self>(alone)
-                .map_err(|e| Error::setting(format!("{place}.{key}"), e.to_string()))?;
-        }
-        let settings: Self = serde_json::from_value(value.clone())
-            .map_err(|e| Error::setting(place, e.to_string()))?;
-        settings.check(place)?;
-        Ok(settings)
-    }
-
     /// Checks the values' ranges.
     ///
     /// # Errors

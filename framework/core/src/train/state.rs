@@ -45,7 +45,8 @@ impl Model {
             fitting(state, &name, &own)?;
         }
         self.items.load(state)?;
-        for (name, mut own) in self.users.trained().into_iter().chain(self.named_mask()) {
+        let trained = self.users.trained().into_iter();
+        for (name, mut own) in trained.chain(self.score.trained()).chain(self.named_mask()) {
             own.f_copy_(fitting(state, &name, &own)?)?;
         }
         let mut backbone = self.backbone_state()?;
@@ -152,6 +153,7 @@ impl ModelDescription {
             free: zeros(self.n_items, self.dim - m)?,
             free_trainable: self.free_trainable,
             tied: self.tied,
+            scoring: self.scoring,
         })
     }
 }

@@ -46,24 +46,21 @@ fn loss(
     let _no_grad = tch::no_grad_guard();
     let query = query.f_detach()?;
     let table = model.items.answers();
-    let gradient = table.gradient();
+    let items = model.score.items(&table.values)?;
+    let own = table.gradient();
+    let gradient = model.score.gradient(&own)?;
+    let given = gradient.as_ref();
     let sampled = |loss| {
         let negatives = settings.negatives as i64;
-        sampled(
-            loss,
-            &query,
-            &table.values,
-            targets,
-            negatives,
-            gradient.as_ref(),
-        )
+        sampled(loss, &query, &items, targets, negatives, given)
     };
-    match settings.loss {
-        LossKind::CrossEntropy => {
-            let gradient = gradient.as_ref();
-            cross_entropy(&query, &table.values, targets, gradient, Blocks::default())
-        }
+    let found = match settings.loss {
+        LossKind::CrossEntropy => cross_entropy(&query, &items, targets, given, Blocks::default()),
         LossKind::Bce => sampled(Sampled::Bce),
         LossKind::Bpr => sampled(Sampled::Bpr),
+    }?;
+    if let (Some(mut own), Some(by_items)) = (own, gradient) {
+        model.score.chain(&table.values, &by_items, &mut own)?;
     }
+    Ok(found)
 }

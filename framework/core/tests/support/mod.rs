@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use lapidary_core::data::{Case, Sequences, Split, SplitReport};
 use lapidary_core::fingerprint::Builder;
-use lapidary_core::refine::{Embedding, Guided, UserGuidance};
+use lapidary_core::refine::{Embedding, Guided, Scoring, UserGuidance};
 
 /// libtorch's generator is one for the process: tests that need its numbers take turns.
 pub fn alone() -> MutexGuard<'static, ()> {
@@ -152,6 +152,7 @@ pub fn embedding(n_items: i64, m: i64, k: i64, users: impl FnOnce() -> UserGuida
         free: normal(k),
         free_trainable: true,
         tied: true,
+        scoring: Scoring::default(),
     }
 }
 

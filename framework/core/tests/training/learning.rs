@@ -8,6 +8,7 @@ use lapidary_core::data::Split;
 use lapidary_core::error::Error;
 use lapidary_core::rank::{Options, rank};
 use lapidary_core::refine::{Embedding, UserGuidance};
+use lapidary_core::settings;
 use lapidary_core::train::{
     Decay, EpochRecord, LossKind, Model, Observer, OptimiserKind, Settings, Silent, Stop, fit,
 };
@@ -206,7 +207,10 @@ fn what_does_not_fit_is_said_before_training() {
 #[test]
 fn settings_name_what_is_wrong() {
     let read = |text: &str| {
-        Settings::from_json(&serde_json::from_str(text).unwrap(), "fit").map_err(|e| e.to_string())
+        let given = serde_json::from_str(text).unwrap();
+        let settings: Settings = settings::read(given, "fit").map_err(|e| e.to_string())?;
+        settings.check("fit").map_err(|e| e.to_string())?;
+        Ok::<_, String>(settings)
     };
     let good = read(r#"{"epochs": 3, "validation": "mrr@5", "loss": "bpr"}"#).unwrap();
     assert_eq!((good.epochs, good.loss), (3, LossKind::Bpr));
@@ -220,11 +224,7 @@ fn settings_name_what_is_wrong() {
             .unwrap_err()
             .contains("fit.epochs: must be at least 1")
     );
-    assert!(
-        read(r#"{"loss": "hinge"}"#)
-            .unwrap_err()
-            .contains("fit.loss")
-    );
+    assert!(read(r#"{"loss": "hinge"}"#).unwrap_err().contains("`loss`"));
     assert!(
         read(r#"{"validation": "ndgc@10"}"#)
             .unwrap_err()

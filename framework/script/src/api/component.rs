@@ -1,25 +1,22 @@
 //! Components by name: base embedders, backbones, reducers, language models.
 
-use std::cell::OnceCell;
 use std::rc::Rc;
 
-use lapidary_core::fingerprint::Builder;
-use lapidary_core::refine::Embedding;
-use lapidary_core::train::identifier_embedding;
-use lapidary_core::{Error, device};
+use lapidary_core::Error;
+use lapidary_core::pipeline::{Chosen, LanguageModel, Start, embed, embed_with_backbone, train};
+use lapidary_core::settings;
+use lapidary_core::train::Settings;
 use lapidary_sdk::Kind;
-use lapidary_sdk::kinds::{
-    Backbone, BackboneContext, BaseEmbedderContext, Interactions, Llm, LlmContext, LlmInfo,
-};
-use mlua::{Lua, Table, UserData, UserDataMethods, UserDataRef, Value};
+use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use tch::Tensor;
 
 use super::data::{Parts, SplitHandle};
-use super::model::{Guidance, ModelHandle, Training};
+use super::model::ModelHandle;
 use super::refined::{BaseHandle, RefinedHandle};
-use crate::convert::{raise, take, to_json};
-use crate::session::{Chosen, Session};
+use crate::convert::{raise, settings_of, take, take_seed, to_lua};
+use crate::object::{Arg, Object, name_it, refuse_others};
+use crate::session::Session;
 
 /// Width of a base embedding for which a script names none.
 const DEFAULT_DIM: i64 = 64;
@@ -27,16 +24,16 @@ const DEFAULT_DIM: i64 = 64;
 pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
     let s = Rc::clone(session);
     let base = move |_: &Lua, (name, given): (String, Option<Table>)| {
-        BaseEmbedderHandle::new(&s, &name, given_settings(given, &name)?)
+        BaseEmbedderHandle::new(&s, &name, settings_of(given.as_ref(), &name)?).map_err(raise)
     };
     api.raw_set("base_embedder", lua.create_function(base)?)?;
 
     let s = Rc::clone(session);
     let backbone = move |_: &Lua, (name, given): (String, Option<Table>)| {
-        let settings = given_settings(given, &name)?;
-        let chosen = s.choose(Kind::Backbone, &name, &settings).map_err(raise)?;
+        let settings = settings_of(given.as_ref(), &name)?;
+        let chosen = Chosen::new(&s.context, Kind::Backbone, &name, &settings);
         Ok(BackboneHandle {
-            chosen,
+            chosen: chosen.map_err(raise)?,
             session: Rc::clone(&s),
         })
     };
@@ -44,58 +41,52 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
 
     let s = Rc::clone(session);
     let reducer = move |_: &Lua, (name, given): (String, Option<Table>)| {
-        let settings = given_settings(given, &name)?;
-        let chosen = s.choose(Kind::Reducer, &name, &settings).map_err(raise)?;
-        Ok(ReducerHandle { chosen })
+        let settings = settings_of(given.as_ref(), &name)?;
+        let chosen = Chosen::new(&s.context, Kind::Reducer, &name, &settings);
+        Ok(ReducerHandle {
+            chosen: chosen.map_err(raise)?,
+        })
     };
     api.raw_set("reducer", lua.create_function(reducer)?)?;
 
     let s = Rc::clone(session);
     let llm = move |_: &Lua, (name, given): (String, Option<Table>)| {
-        let settings = given_settings(given, &name)?;
-        let chosen = s.choose(Kind::Llm, &name, &settings).map_err(raise)?;
+        let settings = settings_of(given.as_ref(), &name)?;
+        let llm = LanguageModel::new(&s.context, &name, &settings);
         Ok(LlmHandle {
-            chosen,
+            llm: llm.map_err(raise)?,
             session: Rc::clone(&s),
-            made: OnceCell::new(),
         })
     };
     api.raw_set("llm", lua.create_function(llm)?)?;
 
     let s = Rc::clone(session);
-    let components = move |lua: &Lua, kind: Option<String>| {
-        let registry = s.registry.borrow();
-        let names = registry.entries().filter(|e| {
-            kind.as_deref()
-                .is_none_or(|k| e.description.kind.name() == k)
-        });
-        lua.create_sequence_from(names.map(|e| e.description.name.clone()))
-    };
+    let components = move |lua: &Lua, kind: Option<String>| names(lua, &s, kind.as_deref());
     api.raw_set("components", lua.create_function(components)?)
 }
 
-/// The settings table of a component as JSON; nothing is an empty object.
-pub(super) fn given_settings(table: Option<Table>, place: &str) -> mlua::Result<Json> {
-    table.map_or(Ok(json!({})), |t| to_json(&Value::Table(t), place))
+/// Names of the components of a kind, or of all.
+fn names(lua: &Lua, session: &Session, kind: Option<&str>) -> mlua::Result<Table> {
+    let kind = match kind {
+        None => None,
+        Some(name) => {
+            let found = Kind::ALL.into_iter().find(|k| k.name() == name);
+            let known = Kind::ALL.map(Kind::name);
+            Some(found.ok_or_else(|| raise(Error::unknown("kind", name, known)))?)
+        }
+    };
+    let entries = session.context.registry.entries().map(|e| &e.description);
+    let of_kind = entries.filter(|d| kind.is_none_or(|k| d.kind == k));
+    lua.create_sequence_from(of_kind.map(|d| d.name.clone()))
 }
 
-/// Makes a backbone.
-pub(super) fn make_backbone(
-    session: &Session,
-    chosen: &Chosen,
-    dim: i64,
-    max_len: usize,
-) -> lapidary_core::Result<Box<dyn Backbone>> {
-    let device = device::name(session.device);
-    let context = BackboneContext {
-        dim,
-        max_len: max_len as i64,
-        device,
-    };
-    session
-        .registry
-        .borrow()
-        .backbone(&chosen.name, &chosen.settings, &context)
+/// Settings of training, with the run's seed where they name none.
+fn training(mut given: Json, session: &Session) -> lapidary_core::Result<Settings> {
+    let seed = take_seed(&mut given, session.context.seed, "fit")?;
+    let settings: Settings = settings::read(given, "fit")?;
+    let settings = Settings { seed, ..settings };
+    settings.check("fit")?;
+    Ok(settings)
 }
 
 /// A backbone by name.
@@ -104,29 +95,39 @@ struct BackboneHandle {
     session: Rc<Session>,
 }
 
+impl BackboneHandle {
+    fn fit(
+        &self,
+        parts: &Rc<Parts>,
+        refined: &RefinedHandle,
+        given: Json,
+    ) -> lapidary_core::Result<ModelHandle> {
+        let settings = training(given, &self.session)?;
+        let start = Start::Refined(&refined.refined);
+        let context = &self.session.context;
+        let trained = train(context, &parts.split, &self.chosen, start, &settings)?;
+        Ok(ModelHandle::new(parts, trained))
+    }
+}
+
+impl Object for BackboneHandle {
+    const NAME: &'static str = "a backbone";
+    const FROM: &'static str = "lapidary.backbone(name)";
+    const MEMBERS: &'static [&'static str] = &["fit"];
+}
+
 impl UserData for BackboneHandle {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
+    }
+
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        refuse_others(methods);
         methods.add_method(
             "fit",
-            |_,
-             b,
-             (split, refined, given): (
-                UserDataRef<SplitHandle>,
-                UserDataRef<RefinedHandle>,
-                Option<Table>,
-            )| {
-                let given = given_settings(given, "fit")?;
-                let training = Training {
-                    session: &b.session,
-                    parts: &split.parts,
-                    backbone: &b.chosen,
-                    start: &refined.fingerprint,
-                    dim: refined.dim,
-                    guidance: refined.guidance(),
-                };
-                training
-                    .run("refined", given, || refined.embedding())
-                    .map_err(raise)
+            |_, b, (split, refined, given): (Arg<SplitHandle>, Arg<RefinedHandle>, Option<Table>)| {
+                let given = settings_of(given.as_ref(), "fit")?;
+                b.fit(&split.parts, &refined, given).map_err(raise)
             },
         );
     }
@@ -139,197 +140,113 @@ struct BaseEmbedderHandle {
     session: Rc<Session>,
 }
 
+/// Settings of a base embedder's `fit` are `seed` alone.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct FitSettings {
+    seed: Option<u64>,
+}
+
 impl BaseEmbedderHandle {
-    fn new(session: &Rc<Session>, name: &str, mut settings: Json) -> mlua::Result<Self> {
+    fn new(session: &Rc<Session>, name: &str, mut settings: Json) -> lapidary_core::Result<Self> {
         let dim = match take(&mut settings, "dim") {
             None => DEFAULT_DIM,
             Some(given) => given.as_i64().filter(|d| *d > 0).ok_or_else(|| {
                 let reason = format!("`dim` must be a whole number of at least 1, not {given}");
-                raise(Error::setting(name, reason))
+                Error::setting(name, reason)
             })?,
         };
-        let kind = {
-            let registry = session.registry.borrow();
-            match registry.entry(Kind::BaseEmbedder, name) {
-                Ok(_) => Kind::BaseEmbedder,
-                Err(unknown) => match registry.entry(Kind::Backbone, name) {
-                    Ok(_) => Kind::Backbone,
-                    Err(_) => return Err(raise(unknown)),
-                },
-            }
-        };
-        let chosen = session.choose(kind, name, &settings).map_err(raise)?;
         Ok(Self {
-            chosen,
+            chosen: Chosen::base_embedder(&session.context, name, &settings)?,
             dim,
             session: Rc::clone(session),
         })
     }
 
     fn fit(&self, parts: &Rc<Parts>, given: Json) -> lapidary_core::Result<BaseHandle> {
-        match self.chosen.kind {
-            Kind::Backbone => self.fit_backbone(parts, given),
-            _ => self.fit_embedder(parts, given),
+        let (session, split) = (&self.session, &parts.split);
+        let context = &session.context;
+        if self.chosen.kind == Kind::Backbone {
+            let settings = training(given, session)?;
+            let (base, trained) =
+                embed_with_backbone(context, split, &self.chosen, self.dim, &settings)?;
+            let model = ModelHandle::new(parts, trained);
+            return Ok(BaseHandle::new(session, base, Some(model)));
         }
-    }
-
-    /// Trains the backbone on its own item table; the table is the base embedding.
-    fn fit_backbone(&self, parts: &Rc<Parts>, given: Json) -> lapidary_core::Result<BaseHandle> {
-        let start = Builder::new("identifier embedding")
-            .text("dim", &self.dim.to_string())
-            .finish();
-        let training = Training {
-            session: &self.session,
-            parts,
-            backbone: &self.chosen,
-            start: &start,
-            dim: self.dim,
-            guidance: Guidance::default(),
-        };
-        let seed = given
-            .get("seed")
-            .and_then(Json::as_u64)
-            .unwrap_or(self.session.seed);
-        let n_items = parts.split.n_items;
-        let embedding = || -> lapidary_core::Result<Rc<Embedding>> {
-            identifier_embedding(n_items, self.dim, seed).map(Rc::new)
-        };
-        let model = training.run("base", given, embedding)?;
-        BaseHandle::of_model(model, self.dim)
-    }
-
-    fn fit_embedder(
-        &self,
-        parts: &Rc<Parts>,
-        mut given: Json,
-    ) -> lapidary_core::Result<BaseHandle> {
-        let session = &self.session;
-        let seed = take(&mut given, "seed")
-            .and_then(|s| s.as_u64())
-            .unwrap_or(session.seed);
-        if let Some((key, _)) = given.as_object().and_then(|m| m.iter().next()) {
-            return Err(Error::setting(
-                "fit",
-                format!("unknown setting `{key}`; known: `seed`"),
-            ));
-        }
-        let fingerprint = Builder::new("base")
-            .part("split", &parts.split.fingerprint)
-            .part("component", &self.chosen.fingerprint)
-            .text("dim", &self.dim.to_string())
-            .text("seed", &seed.to_string())
-            .finish();
-        let inputs = json!({"base_embedder": self.chosen.name, "settings": self.chosen.settings, "dim": self.dim, "seed": seed});
-        let content = session.stage("base", &fingerprint, inputs, |_| {
-            let context = BaseEmbedderContext {
-                dim: self.dim,
-                n_items: parts.split.n_items as i64,
-                seed,
-                device: device::name(session.device),
-            };
-            let registry = session.registry.borrow();
-            let mut embedder =
-                registry.base_embedder(&self.chosen.name, &self.chosen.settings, &context)?;
-            let learned = embedder.fit(&interactions(parts, session.device)?);
-            let learned = learned.map_err(Error::component("base_embedder", "fit"))?;
-            let tensors = vec![("items".to_owned(), learned.items)];
-            Ok(lapidary_core::artefact::Content {
-                tensors,
-                json: Json::Null,
-            })
-        })?;
-        let table = content
-            .map(|c| c.tensor("items").map(Tensor::shallow_clone))
-            .transpose()?;
-        Ok(BaseHandle::of_table(
-            session,
-            fingerprint,
-            table,
-            self.dim,
-            parts.split.n_items,
-        ))
+        let settings: FitSettings = settings::read(given, "fit")?;
+        let seed = settings.seed.unwrap_or(context.seed);
+        let base = embed(context, split, &self.chosen, self.dim, seed)?;
+        Ok(BaseHandle::new(session, base, None))
     }
 }
 
-/// The training part of a split as base embedders read it.
-fn interactions(parts: &Parts, device: tch::Device) -> lapidary_core::Result<Interactions> {
-    let split = &parts.split;
-    let users = split.sequences.users();
-    let mut offsets = Vec::with_capacity(users + 1);
-    let mut items = Vec::new();
-    offsets.push(0i64);
-    for user in 0..users {
-        items.extend(split.train(user).iter().map(|&i| i64::from(i)));
-        offsets.push(items.len() as i64);
-    }
-    Ok(Interactions {
-        offsets: Tensor::f_from_slice(&offsets)?.f_to_device(device)?,
-        items: Tensor::f_from_slice(&items)?.f_to_device(device)?,
-    })
+impl Object for BaseEmbedderHandle {
+    const NAME: &'static str = "a base embedder";
+    const FROM: &'static str = "lapidary.base_embedder(name)";
+    const MEMBERS: &'static [&'static str] = &["fit"];
 }
 
 impl UserData for BaseEmbedderHandle {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
+    }
+
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        refuse_others(methods);
         methods.add_method(
             "fit",
-            |_, b, (split, given): (UserDataRef<SplitHandle>, Option<Table>)| {
-                b.fit(&split.parts, given_settings(given, "fit")?)
-                    .map_err(raise)
+            |_, b, (split, given): (Arg<SplitHandle>, Option<Table>)| {
+                let given = settings_of(given.as_ref(), "fit")?;
+                b.fit(&split.parts, given).map_err(raise)
             },
         );
     }
 }
 
 /// A reducer by name.
-#[derive(Clone)]
 pub(super) struct ReducerHandle {
     pub chosen: Chosen,
 }
 
-impl UserData for ReducerHandle {}
-
-/// A language model by name. It is opened when it is first asked.
-pub(super) struct LlmHandle {
-    pub chosen: Chosen,
-    session: Rc<Session>,
-    made: OnceCell<Box<dyn Llm>>,
+impl Object for ReducerHandle {
+    const NAME: &'static str = "a reducer";
+    const FROM: &'static str = "lapidary.reducer(name)";
+    const MEMBERS: &'static [&'static str] = &["name"];
 }
 
-impl LlmHandle {
-    /// The model; opens it at the first call.
-    pub fn open(&self) -> lapidary_core::Result<&dyn Llm> {
-        if let Some(llm) = self.made.get() {
-            return Ok(llm.as_ref());
-        }
-        let session = &self.session;
-        let dirs = session.model_dirs.iter().map(|d| d.display().to_string());
-        let context = LlmContext {
-            device: device::name(session.device),
-            model_dirs: dirs.collect(),
-        };
-        let registry = session.registry.borrow();
-        let llm = registry.llm(&self.chosen.name, &self.chosen.settings, &context)?;
-        Ok(self.made.get_or_init(|| llm).as_ref())
+impl UserData for ReducerHandle {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
+        fields.add_field_method_get("name", |_, r| Ok(r.chosen.name.clone()));
     }
 
-    /// What the model is.
-    pub fn info(&self) -> lapidary_core::Result<LlmInfo> {
-        self.open()?.info().map_err(Error::component("llm", "info"))
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        refuse_others(methods);
     }
+}
+
+/// A language model by name.
+pub(super) struct LlmHandle {
+    pub llm: LanguageModel,
+    session: Rc<Session>,
+}
+
+impl Object for LlmHandle {
+    const NAME: &'static str = "a language model";
+    const FROM: &'static str = "lapidary.llm(name)";
+    const MEMBERS: &'static [&'static str] = &["info"];
 }
 
 impl UserData for LlmHandle {
-    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method("info", |lua, llm, ()| {
-            let info = llm.info().map_err(raise)?;
-            crate::convert::to_lua(lua, &serde_json::to_value(info).unwrap_or_default())
-        });
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
     }
-}
 
-impl ModelHandle {
-    /// The trained item table, for base embeddings.
-    pub(super) fn trained_table(&self) -> Option<Tensor> {
-        self.model().map(|m| m.item_table().detach())
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        refuse_others(methods);
+        methods.add_method("info", |lua, handle, ()| {
+            let info = handle.llm.info(&handle.session.context).map_err(raise)?;
+            to_lua(lua, &json!(info))
+        });
     }
 }

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
-use lapidary_core::data::{Case, Dataset, LeaveOneOut, Split, Temporal, leave_one_out, temporal};
+use lapidary_core::data::{
+    Case, CaseSet, Dataset, LeaveOneOut, Split, Temporal, leave_one_out, temporal,
+};
 use lapidary_core::{Error, Result};
-use lapidary_sdk::kinds::ItemText;
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods};
 
-use crate::convert::{raise, settings, to_lua};
+use crate::convert::{raise, read, to_lua};
+use crate::object::{Object, name_it, refuse_others};
 use crate::session::Session;
 
 pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
@@ -28,8 +30,25 @@ pub(super) struct DatasetHandle {
     session: Rc<Session>,
 }
 
+impl Object for DatasetHandle {
+    const NAME: &'static str = "a data set";
+    const FROM: &'static str = "lapidary.dataset(file)";
+    const MEMBERS: &'static [&'static str] = &[
+        "name",
+        "users",
+        "items",
+        "interactions",
+        "fingerprint",
+        "summary",
+        "item",
+        "leave_one_out",
+        "temporal",
+    ];
+}
+
 impl UserData for DatasetHandle {
     fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
         fields.add_field_method_get("name", |_, d| Ok(d.data.name().to_owned()));
         fields.add_field_method_get("users", |_, d| Ok(d.data.users()));
         fields.add_field_method_get("items", |_, d| Ok(d.data.items()));
@@ -38,21 +57,20 @@ impl UserData for DatasetHandle {
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        refuse_others(methods);
         methods.add_method("summary", |lua, d, ()| {
-            let summary = d.data.summary().map_err(raise)?;
-            to_lua(lua, &serde_json::to_value(summary).unwrap_or_default())
+            to_lua(lua, &d.data.summary().map_err(raise)?)
         });
         methods.add_method("item", |lua, d, id: String| {
             let number = d.data.find_item(&id).map_err(raise)?;
-            let item = d.data.item(number).map_err(raise)?;
-            to_lua(lua, &serde_json::to_value(item).unwrap_or_default())
+            to_lua(lua, &d.data.item(number).map_err(raise)?)
         });
         methods.add_method("leave_one_out", |_, d, table: Option<Table>| {
-            let given: LeaveOneOut = settings(table.as_ref(), "leave_one_out")?;
+            let given: LeaveOneOut = read(table.as_ref(), "leave_one_out")?;
             d.split(leave_one_out(&d.data, &given))
         });
         methods.add_method("temporal", |_, d, table: Option<Table>| {
-            let given: Temporal = settings(table.as_ref(), "temporal")?;
+            let given: Temporal = read(table.as_ref(), "temporal")?;
             d.split(temporal(&d.data, &given))
         });
         methods.add_meta_method(MetaMethod::ToString, |_, d, ()| {
@@ -84,17 +102,6 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Text of an item as prompt strategies read it.
-    pub fn item_text(&self, item: u32) -> Result<ItemText> {
-        let text = self.data.item(item)?;
-        Ok(ItemText {
-            title: text.name().to_owned(),
-            year: text.year.map(|y| y.to_string()).unwrap_or_default(),
-            categories: text.categories,
-            fields: text.fields,
-        })
-    }
-
     /// Title and year of an item, for people.
     pub fn item_label(&self, item: u32) -> Result<String> {
         let text = self.data.item(item)?;
@@ -111,25 +118,36 @@ pub(super) struct SplitHandle {
     pub parts: Rc<Parts>,
 }
 
+impl Object for SplitHandle {
+    const NAME: &'static str = "a split";
+    const FROM: &'static str = "data:leave_one_out()";
+    const MEMBERS: &'static [&'static str] = &[
+        "items",
+        "users",
+        "max_len",
+        "fingerprint",
+        "valid",
+        "test",
+        "report",
+    ];
+}
+
 impl UserData for SplitHandle {
     fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
         fields.add_field_method_get("items", |_, s| Ok(s.parts.split.n_items));
         fields.add_field_method_get("users", |_, s| Ok(s.parts.split.sequences.users()));
         fields.add_field_method_get("max_len", |_, s| Ok(s.parts.split.max_len));
         fields.add_field_method_get("fingerprint", |_, s| {
             Ok(s.parts.split.fingerprint.to_string())
         });
-        fields.add_field_method_get("valid", |_, s| Ok(s.cases(Which::Valid)));
-        fields.add_field_method_get("test", |_, s| Ok(s.cases(Which::Test)));
+        fields.add_field_method_get("valid", |_, s| Ok(s.cases(CaseSet::Valid)));
+        fields.add_field_method_get("test", |_, s| Ok(s.cases(CaseSet::Test)));
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method("report", |lua, s, ()| {
-            to_lua(
-                lua,
-                &serde_json::to_value(&s.parts.split.report).unwrap_or_default(),
-            )
-        });
+        refuse_others(methods);
+        methods.add_method("report", |lua, s, ()| to_lua(lua, &s.parts.split.report));
         methods.add_meta_method(MetaMethod::ToString, |_, s, ()| {
             let split = &s.parts.split;
             let report = &split.report;
@@ -147,43 +165,25 @@ impl UserData for SplitHandle {
 }
 
 impl SplitHandle {
-    fn cases(&self, which: Which) -> CasesHandle {
+    fn cases(&self, set: CaseSet) -> CasesHandle {
         CasesHandle {
             parts: Rc::clone(&self.parts),
-            which,
+            set,
         }
     }
-}
-
-/// Which cases of a split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
-    Valid,
-    Test,
 }
 
 /// The validation or the test cases of a split.
 #[derive(Clone)]
 pub(super) struct CasesHandle {
     pub parts: Rc<Parts>,
-    which: Which,
+    pub set: CaseSet,
 }
 
 impl CasesHandle {
     /// The cases.
     pub fn cases(&self) -> &[Case] {
-        match self.which {
-            Which::Valid => &self.parts.split.valid,
-            Which::Test => &self.parts.split.test,
-        }
-    }
-
-    /// Their name in files and fingerprints.
-    pub fn name(&self) -> &'static str {
-        match self.which {
-            Which::Valid => "valid",
-            Which::Test => "test",
-        }
+        self.parts.split.cases(self.set)
     }
 
     /// The identifier of the user of a case, counted from 1.
@@ -199,8 +199,19 @@ impl CasesHandle {
     }
 }
 
+impl Object for CasesHandle {
+    const NAME: &'static str = "cases of a split";
+    const FROM: &'static str = "split.test or split.valid";
+    const MEMBERS: &'static [&'static str] = &["user"];
+}
+
 impl UserData for CasesHandle {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
+    }
+
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        refuse_others(methods);
         methods.add_meta_method(MetaMethod::Len, |_, c, ()| Ok(c.cases().len()));
         methods.add_method("user", |_, c, number: usize| c.user(number));
     }

@@ -3,52 +3,31 @@
 use std::rc::Rc;
 
 use lapidary_core::Error;
-use lapidary_core::fingerprint::{Builder, Fingerprint};
-use lapidary_core::guidance::{Cache, GuidedScores, Scorer, Users, attributes};
-use lapidary_sdk::Kind;
-use lapidary_sdk::kinds::{AttributeSet, ItemText, PromptStrategyContext};
-use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods, UserDataRef};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use lapidary_core::guidance::attributes;
+use lapidary_core::pipeline::{GuideSettings, GuidedEmbedding, PromptStrategy, guide};
+use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods};
+use serde_json::Value as Json;
+use tch::Tensor;
 
-use super::component::{LlmHandle, given_settings};
+use super::component::LlmHandle;
 use super::data::{Parts, SplitHandle};
 use super::tensor::TensorHandle;
-use crate::convert::{from_json, raise, take, to_lua};
-use crate::session::{Chosen, Session};
+use crate::convert::{raise, read, settings_of, take, to_lua};
+use crate::object::{Arg, Object, name_it, refuse_others};
+use crate::session::Session;
 
 pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
     let s = Rc::clone(session);
     let prompt = move |_: &Lua, (name, given): (String, Option<Table>)| {
-        PromptHandle::new(&s, &name, given_settings(given, &name)?).map_err(raise)
+        PromptHandle::new(&s, &name, settings_of(given.as_ref(), &name)?).map_err(raise)
     };
     api.raw_set("prompt", lua.create_function(prompt)?)
 }
 
 /// A prompt strategy and the attributes it asks for.
 struct PromptHandle {
-    chosen: Chosen,
-    attributes: AttributeSet,
+    strategy: PromptStrategy,
     session: Rc<Session>,
-}
-
-/// How scoring goes.
-#[derive(Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ScoreSettings {
-    /// How users are scored.
-    users: Users,
-    /// Requests that are asked at once.
-    batch: usize,
-}
-
-impl Default for ScoreSettings {
-    fn default() -> Self {
-        Self {
-            users: Users::default(),
-            batch: 64,
-        }
-    }
 }
 
 impl PromptHandle {
@@ -58,18 +37,8 @@ impl PromptHandle {
             return Err(Error::setting(name, reason));
         };
         let attributes = attributes::load(&session.find(&file)?)?;
-        let chosen = session.choose(Kind::PromptStrategy, name, &settings)?;
-        // Made once here, so that a wrong template is found before any work.
-        let context = PromptStrategyContext {
-            attributes: attributes.clone(),
-        };
-        session
-            .registry
-            .borrow()
-            .prompt_strategy(name, &chosen.settings, &context)?;
         Ok(Self {
-            chosen,
-            attributes,
+            strategy: PromptStrategy::new(&session.context, name, &settings, attributes)?,
             session: Rc::clone(session),
         })
     }
@@ -78,81 +47,33 @@ impl PromptHandle {
         &self,
         llm: &LlmHandle,
         parts: &Rc<Parts>,
-        given: &ScoreSettings,
+        settings: &GuideSettings,
     ) -> lapidary_core::Result<GuidedHandle> {
-        let session = &self.session;
-        let set = json!(self.attributes);
-        let mut handle = GuidedHandle {
-            fingerprint: Builder::new("planned").finish(),
-            attributes: Rc::new(self.attributes.clone()),
-            scores: None,
+        let (context, Parts { data, split, .. }) = (&self.session.context, parts.as_ref());
+        Ok(GuidedHandle {
+            guided: guide(context, &llm.llm, &self.strategy, data, split, settings)?,
             parts: Rc::clone(parts),
-        };
-        if session.dry_run {
-            return Ok(handle);
-        }
-        let info = llm.info()?;
-        handle.fingerprint = Builder::new("guided")
-            .part("split", &parts.split.fingerprint)
-            .part("strategy", &self.chosen.fingerprint)
-            .part("llm", &llm.chosen.fingerprint)
-            .text("model", &info.fingerprint)
-            .json("attributes", &set)
-            .json("users", &json!(given.users))
-            .finish();
-        let inputs = json!({"strategy": self.chosen.name, "settings": self.chosen.settings, "model": info, "users": given.users});
-        let content = session.stage("guided", &handle.fingerprint, inputs, |_| {
-            let context = PromptStrategyContext {
-                attributes: self.attributes.clone(),
-            };
-            let strategy = session.registry.borrow().prompt_strategy(
-                &self.chosen.name,
-                &self.chosen.settings,
-                &context,
-            )?;
-            let cache = Cache::open(&session.store.root().join("answers.sqlite"))?;
-            let version = session
-                .registry
-                .borrow()
-                .entry(Kind::PromptStrategy, &self.chosen.name)?
-                .origin
-                .version
-                .clone();
-            let scorer = Scorer {
-                llm: llm.open()?,
-                strategy: strategy.as_ref(),
-                strategy_name: &format!("{} {version}", self.chosen.name),
-                attributes: &self.attributes,
-                cache: &cache,
-                batch: given.batch,
-            };
-            // Read at once: an item stands in many histories, and a damaged text must stop the scoring.
-            let texts: Vec<ItemText> = (0..parts.split.n_items as u32)
-                .map(|item| parts.item_text(item))
-                .collect::<lapidary_core::Result<_>>()?;
-            let text = |item: u32| texts[item as usize].clone();
-            scorer.score(&parts.split, &text, given.users)?.to_content()
-        })?;
-        handle.scores = content
-            .map(|c| GuidedScores::from_content(&c).map(Rc::new))
-            .transpose()?;
-        Ok(handle)
+        })
     }
 }
 
+impl Object for PromptHandle {
+    const NAME: &'static str = "a prompt strategy";
+    const FROM: &'static str = "lapidary.prompt(name, { attributes = file })";
+    const MEMBERS: &'static [&'static str] = &["score"];
+}
+
 impl UserData for PromptHandle {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
+    }
+
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        refuse_others(methods);
         methods.add_method(
             "score",
-            |_,
-             p,
-             (llm, split, given): (
-                UserDataRef<LlmHandle>,
-                UserDataRef<SplitHandle>,
-                Option<Table>,
-            )| {
-                let given: ScoreSettings =
-                    from_json(given_settings(given, "score")?, "score").map_err(raise)?;
+            |_, p, (llm, split, given): (Arg<LlmHandle>, Arg<SplitHandle>, Option<Table>)| {
+                let given: GuideSettings = read(given.as_ref(), "score")?;
                 p.score(&llm, &split.parts, &given).map_err(raise)
             },
         );
@@ -161,13 +82,16 @@ impl UserData for PromptHandle {
 
 /// Guided scores; none in a dry run.
 pub(super) struct GuidedHandle {
-    pub fingerprint: Fingerprint,
-    pub attributes: Rc<AttributeSet>,
-    pub scores: Option<Rc<GuidedScores>>,
+    pub guided: GuidedEmbedding,
     parts: Rc<Parts>,
 }
 
 impl GuidedHandle {
+    fn names(&self) -> Vec<String> {
+        let attributes = self.guided.attributes.attributes.iter();
+        attributes.map(|a| a.name.clone()).collect()
+    }
+
     /// The items that score highest, or lowest, on an attribute.
     fn extremes(
         &self,
@@ -175,15 +99,10 @@ impl GuidedHandle {
         n: usize,
         lowest: bool,
     ) -> lapidary_core::Result<Vec<String>> {
-        let names: Vec<&str> = self
-            .attributes
-            .attributes
-            .iter()
-            .map(|a| a.name.as_str())
-            .collect();
-        let column = names.iter().position(|a| *a == attribute);
+        let names = self.names();
+        let column = names.iter().position(|a| a == attribute);
         let column = column.ok_or_else(|| Error::unknown("attribute", attribute, &names))?;
-        let Some(scores) = &self.scores else {
+        let Some(scores) = &self.guided.scores else {
             return Ok(Vec::new());
         };
         let order = scores
@@ -194,36 +113,46 @@ impl GuidedHandle {
         let best = order.iter().take(n);
         best.map(|&i| self.parts.item_label(i as u32)).collect()
     }
+
+    fn tensor(&self, lua: &Lua, table: Option<&Tensor>) -> mlua::Result<Option<TensorHandle>> {
+        let heap = &self.parts.session.heap;
+        let hand = |t: &Tensor| TensorHandle::new(lua, heap, Ok(t.shallow_clone()));
+        table.map(hand).transpose()
+    }
+}
+
+impl Object for GuidedHandle {
+    const NAME: &'static str = "guided scores";
+    const FROM: &'static str = "prompt:score(llm, split)";
+    const MEMBERS: &'static [&'static str] = &[
+        "attributes",
+        "fingerprint",
+        "items",
+        "users",
+        "figures",
+        "highest",
+        "lowest",
+    ];
 }
 
 impl UserData for GuidedHandle {
     fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
-        fields.add_field_method_get("attributes", |_, g| {
-            Ok(g.attributes
-                .attributes
-                .iter()
-                .map(|a| a.name.clone())
-                .collect::<Vec<_>>())
-        });
-        fields.add_field_method_get("fingerprint", |_, g| Ok(g.fingerprint.to_string()));
+        name_it(fields);
+        fields.add_field_method_get("attributes", |_, g| Ok(g.names()));
+        fields.add_field_method_get("fingerprint", |_, g| Ok(g.guided.fingerprint.to_string()));
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        refuse_others(methods);
         methods.add_method("items", |lua, g, ()| {
-            let scores = g.scores.as_ref();
-            scores
-                .map(|s| TensorHandle::new(lua, &g.parts.session.heap, Ok(s.items.shallow_clone())))
-                .transpose()
+            g.tensor(lua, g.guided.scores.as_ref().map(|s| &s.items))
         });
         methods.add_method("users", |lua, g, ()| {
-            let users = g.scores.as_ref().and_then(|s| s.users.as_ref());
-            users
-                .map(|u| TensorHandle::new(lua, &g.parts.session.heap, Ok(u.shallow_clone())))
-                .transpose()
+            let scores = g.guided.scores.as_ref();
+            g.tensor(lua, scores.and_then(|s| s.users.as_ref()))
         });
         methods.add_method("figures", |lua, g, ()| {
-            let figures = g.scores.as_ref().map(|s| json!(s.figures));
-            to_lua(lua, &figures.unwrap_or_default())
+            to_lua(lua, &g.guided.scores.as_ref().map(|s| &s.figures))
         });
         methods.add_method("highest", |_, g, (attribute, n): (String, usize)| {
             g.extremes(&attribute, n, false).map_err(raise)

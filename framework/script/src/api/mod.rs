@@ -11,8 +11,10 @@ mod tensor;
 
 use std::rc::Rc;
 
-use mlua::Lua;
+use lapidary_core::Error;
+use mlua::{Lua, Table, Value};
 
+use crate::convert::{raise, show};
 use crate::session::Session;
 
 /// Fills the global `lapidary`.
@@ -25,5 +27,25 @@ pub(crate) fn install(lua: &Lua, session: &Rc<Session>) -> mlua::Result<()> {
     refined::install(lua, &lapidary, session)?;
     evaluation::install(lua, &lapidary, session)?;
     tensor::install(lua, &lapidary, session)?;
+    let strict = lua.create_table()?;
+    strict.raw_set("__index", lua.create_function(no_such_name)?)?;
+    lapidary.set_metatable(Some(strict))?;
     lua.globals().raw_set("lapidary", lapidary)
+}
+
+/// Refuses names that `lapidary` does not have, with the nearest that it has.
+fn no_such_name(_: &Lua, (lapidary, name): (Table, Value)) -> mlua::Result<()> {
+    let name = match &name {
+        Value::String(text) => text.to_string_lossy(),
+        other => show(other),
+    };
+    let known = lapidary.pairs::<String, Value>();
+    let known: Vec<String> = known
+        .map(|pair| pair.map(|(known, _)| known))
+        .collect::<mlua::Result<_>>()?;
+    let mut error = Error::unknown("name", &name, known);
+    if let Error::Unknown { note, .. } = &mut error {
+        " of `lapidary`".clone_into(note);
+    }
+    Err(raise(error))
 }

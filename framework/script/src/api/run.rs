@@ -12,18 +12,32 @@ use crate::session::Session;
 
 pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
     api.raw_set("version", env!("CARGO_PKG_VERSION"))?;
-    api.raw_set("device", device::name(session.device))?;
-    api.raw_set("seed", session.seed)?;
-    api.raw_set("dry_run", session.dry_run)?;
-    api.raw_set("folder", session.folder().path().display().to_string())?;
+    api.raw_set("device", device::name(session.context.device))?;
+    api.raw_set("seed", session.context.seed)?;
+    api.raw_set("dry_run", session.context.dry_run)?;
+    api.raw_set(
+        "folder",
+        session.context.folder.path().display().to_string(),
+    )?;
 
     let s = Rc::clone(session);
-    let setting = move |lua: &Lua, (key, default): (String, Value)| given(lua, &s, &key, default);
+    let setting = move |lua: &Lua, (key, default): (String, Value)| {
+        let value = given(lua, &s, &key, default)?;
+        let note = match &value {
+            Value::Boolean(b) => (*b).into(),
+            Value::Integer(n) => (*n).into(),
+            Value::Number(n) => (*n).into(),
+            Value::Nil => serde_json::Value::Null,
+            other => other.to_string()?.into(),
+        };
+        s.note_setting(&key, note).map_err(raise)?;
+        Ok(value)
+    };
     api.raw_set("setting", lua.create_function(setting)?)?;
 
     let s = Rc::clone(session);
     let write = move |_: &Lua, (name, text): (String, String)| {
-        let path = s.folder().write_text(&name, &text).map_err(raise)?;
+        let path = s.context.folder.write_text(&name, &text).map_err(raise)?;
         Ok(path.display().to_string())
     };
     api.raw_set("write", lua.create_function(write)?)?;
@@ -32,7 +46,8 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
     let note = move |_: &Lua, (stage, values): (String, Table)| {
         let values: Vec<(String, f64)> = values.pairs().collect::<mlua::Result<_>>()?;
         let values: Vec<(&str, f64)> = values.iter().map(|(k, v)| (k.as_str(), *v)).collect();
-        s.folder()
+        s.context
+            .folder
             .metrics(&stage, Point::End, &values)
             .map_err(raise)
     };

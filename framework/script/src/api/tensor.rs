@@ -12,6 +12,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::convert::{raise, show};
 use crate::heap::{Heap, Held};
+use crate::object::{Object, name_it, no_member, unexpected};
 use crate::session::Session;
 
 pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
@@ -30,7 +31,7 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
         TensorHandle::new(
             lua,
             &s.heap,
-            Tensor::f_zeros(&shape[..], (Kind::Float, s.device)),
+            Tensor::f_zeros(&shape[..], (Kind::Float, s.context.device)),
         )
     };
     api.raw_set("zeros", lua.create_function(zeros)?)?;
@@ -48,7 +49,7 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
 
     let s = Rc::clone(session);
     let save = move |_: &Lua, (name, tensors): (String, Table)| {
-        let path = s.folder().file(&name).map_err(raise)?;
+        let path = s.context.folder.file(&name).map_err(raise)?;
         let mut named = Vec::new();
         for pair in tensors.pairs::<String, TensorHandle>() {
             let (name, handle) = pair?;
@@ -197,11 +198,7 @@ impl TensorHandle {
         let tensor = self.get()?;
         let n = tensor.size().first().copied().unwrap_or(0);
         let Value::Integer(i) = key else {
-            let reason = format!(
-                "no field {}; tensors have `shape`, `device`, `dtype`, rows",
-                show(key)
-            );
-            return Err(raise(Error::setting("tensor", reason)));
+            return Err(no_member::<Self>(key));
         };
         if *i < 1 || *i > n {
             let reason = format!("row {i} of a tensor with rows 1 to {n}");
@@ -229,10 +226,7 @@ impl FromLua for TensorHandle {
     fn from_lua(value: Value, _: &Lua) -> mlua::Result<Self> {
         match &value {
             Value::UserData(data) if data.is::<Self>() => data.borrow::<Self>().map(|t| t.clone()),
-            other => {
-                let reason = format!("expected a tensor, found {}", show(other));
-                Err(raise(Error::setting("argument", reason)))
-            }
+            other => Err(unexpected::<Self>("wrong argument", other)),
         }
     }
 }
@@ -273,8 +267,34 @@ fn binary(lua: &Lua, sides: (Operand, Operand), f: Operation) -> mlua::Result<Te
     TensorHandle::new(lua, &heap, tch::no_grad(|| f(&a, &b)))
 }
 
+impl Object for TensorHandle {
+    const NAME: &'static str = "a tensor";
+    const FROM: &'static str = "lapidary.tensor { 1, 2 }";
+    const MEMBERS: &'static [&'static str] = &[
+        "shape",
+        "device",
+        "dtype",
+        "matmul",
+        "transpose",
+        "rows",
+        "mean",
+        "sum",
+        "norm",
+        "exp",
+        "log",
+        "sqrt",
+        "softmax",
+        "reshape",
+        "to_device",
+        "item",
+        "totable",
+        "free",
+    ];
+}
+
 impl UserData for TensorHandle {
     fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
         fields.add_field_method_get("shape", |_, t| Ok(t.get()?.size()));
         fields.add_field_method_get("device", |_, t| Ok(device::name(t.get()?.device())));
         fields.add_field_method_get("dtype", |_, t| {

@@ -4,7 +4,8 @@ use lapidary_sdk::kinds::{Backbone, Objective};
 use tch::{Device, Kind, Tensor};
 
 use super::support::{Linear, alone, circles, embedding, train_only};
-use crate::refine::{Embedding, UserGuidance};
+use crate::data::Split;
+use crate::refine::{Embedding, Scoring, Similarity, UserGuidance};
 use crate::train::batch::TrainingSet;
 use crate::train::step::step;
 use crate::train::{Adam, Model, OptimiserKind, Settings};
@@ -19,7 +20,7 @@ fn settings() -> Settings {
     }
 }
 
-/// The same model written as one formula; returns gradients of input table, users' rows and backbone.
+/// The same model written as one formula; returns gradients of input table, users' rows, temperature and backbone.
 fn plain(embedding: &Embedding, sequences: &[Vec<u32>]) -> Vec<Tensor> {
     let guided = embedding.guided.as_ref().unwrap();
     let m = embedding.guided_dim();
@@ -32,6 +33,13 @@ fn plain(embedding: &Embedding, sequences: &[Vec<u32>]) -> Vec<Tensor> {
     let project = Tensor::eye(dim, (Kind::Float, Device::Cpu)).narrow_copy(0, m, dim - m);
     let project = project.set_requires_grad(true);
     let backbone = Linear::new(dim, 0.0);
+    let scoring = embedding.scoring;
+    let temperature = Tensor::from_slice(&[scoring.temperature.ln() as f32]);
+    let temperature = temperature.set_requires_grad(scoring.trainable);
+    let unit = |t: &Tensor| match scoring.similarity {
+        Similarity::Dot => t.shallow_clone(),
+        Similarity::Cosine => t / t.norm_scalaropt_dim(2.0, [1i64].as_slice(), true),
+    };
     let (mut total, mut count) = (Tensor::from(0f32), 0);
     for (user, sequence) in sequences.iter().enumerate() {
         let items: Vec<i64> = sequence.iter().map(|&i| i64::from(i)).collect();
@@ -45,17 +53,29 @@ fn plain(embedding: &Embedding, sequences: &[Vec<u32>]) -> Vec<Tensor> {
             .squeeze_dim(0);
         let own = users.get(user as i64).unsqueeze(0).expand([n, m], true);
         let query = Tensor::cat(&[own, hidden.matmul(&project.tr())], 1);
-        let logits = query.matmul(&table.tr());
+        let logits = unit(&query).matmul(&unit(&table).tr()) / temperature.exp();
         let loss = logits.cross_entropy_for_logits(&items.narrow(0, 1, n));
         total += loss * n as f64;
         count += n;
     }
     (total / count as f64).backward();
     let mut gradients = vec![table.grad(), users.grad(), project.grad()];
+    gradients.extend(scoring.trainable.then(|| temperature.grad()));
     for (_, parameter) in backbone.parameters().unwrap() {
         gradients.push(parameter.grad());
     }
     gradients
+}
+
+/// The gradients of one step, by name.
+fn of_a_step(embedding: &Embedding, split: &Split) -> Vec<(String, Tensor)> {
+    let model = Model::new(embedding, Linear::boxed(6), 20, Device::Cpu).unwrap();
+    let set = TrainingSet::new(split, Objective::NextItem, Device::Cpu).unwrap();
+    let batch = set.batch(&set.epoch(0, 1, 8).unwrap(), 0).unwrap();
+    let mut adam = Adam::new(&settings());
+    let _ = step(&model, &batch, &settings(), &mut adam, 1e-30).unwrap();
+    let parameters = model.parameters().unwrap().into_iter();
+    parameters.map(|p| (p.name, p.gradient)).collect()
 }
 
 #[test]
@@ -64,29 +84,28 @@ fn a_step_has_the_gradients_of_the_whole_formula() {
     let sequences: Vec<Vec<u32>> = circles(USERS as usize, 9, 3);
     let split = train_only(&sequences, 9, 20);
     let scores = || UserGuidance::Scored(Tensor::randn([USERS, 2], (Kind::Float, Device::Cpu)));
-    let embedding = embedding(9, 2, 4, scores);
-    let expected = plain(&embedding, &sequences);
+    for (similarity, temperature, trainable) in [
+        (Similarity::Dot, 1.0, false),
+        (Similarity::Dot, 0.5, true),
+        (Similarity::Cosine, 0.2, false),
+        (Similarity::Cosine, 0.1, true),
+    ] {
+        let mut embedding = embedding(9, 2, 4, scores);
+        embedding.scoring = Scoring {
+            similarity,
+            temperature,
+            trainable,
+        };
+        let expected = plain(&embedding, &sequences);
+        compare(of_a_step(&embedding, &split), expected, trainable);
+    }
+}
 
-    let model = Model::new(&embedding, Linear::boxed(6), 20, Device::Cpu).unwrap();
-    let set = TrainingSet::new(&split, Objective::NextItem, Device::Cpu).unwrap();
-    let batch = set.batch(&set.epoch(0, 1, 8).unwrap(), 0).unwrap();
-    let mut adam = Adam::new(&settings());
-    let _ = step(&model, &batch, &settings(), &mut adam, 1e-30).unwrap();
-    let found: Vec<(String, Tensor)> = model
-        .parameters()
-        .unwrap()
-        .into_iter()
-        .map(|p| (p.name, p.gradient))
-        .collect();
-
+fn compare(found: Vec<(String, Tensor)>, expected: Vec<Tensor>, temperature: bool) {
     let names: Vec<&str> = found.iter().map(|(n, _)| n.as_str()).collect();
-    let all = [
-        "items.input",
-        "users.guided",
-        "users.project",
-        "backbone.own",
-        "backbone.past",
-    ];
+    let mut all = vec!["items.input", "users.guided", "users.project"];
+    all.extend(temperature.then_some("score.log_temperature"));
+    all.extend(["backbone.own", "backbone.past"]);
     assert_eq!(names, all);
     for ((name, found), expected) in found.iter().zip(expected) {
         let (found, expected) = match name.as_str() {

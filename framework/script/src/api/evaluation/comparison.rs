@@ -3,13 +3,15 @@
 use std::rc::Rc;
 
 use lapidary_core::Error;
+use lapidary_core::pipeline::same_split;
 use lapidary_core::rank::{Bootstrap, Difference, Metric};
 use lapidary_core::run::Table as RunTable;
-use mlua::{MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
+use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
 use serde::{Deserialize, Serialize};
 
 use super::{EvaluationHandle, default_metrics};
-use crate::convert::{raise, settings};
+use crate::convert::{raise, read};
+use crate::object::{Object, name_it, refuse_others};
 use crate::session::Session;
 
 /// How to compare.
@@ -59,35 +61,82 @@ pub(super) struct ComparisonHandle {
 }
 
 /// Reads `{ {"base", { … }}, {"refined", { … }}, metrics = { … } }` and compares.
-pub(super) fn compare(session: &Rc<Session>, given: &Table) -> mlua::Result<ComparisonHandle> {
-    let mut ways = Vec::new();
-    while let Value::Table(way) = given.raw_get(ways.len() + 1)? {
-        given.raw_set(ways.len() + 1, Value::Nil)?;
+pub(super) fn compare(
+    lua: &Lua,
+    session: &Rc<Session>,
+    given: &Table,
+) -> mlua::Result<ComparisonHandle> {
+    let ways = ways(given)?;
+    let rest = lua.create_table()?;
+    for pair in given.pairs::<Value, Value>() {
+        if let (key @ Value::String(_), value) = pair? {
+            rest.raw_set(key, value)?;
+        }
+    }
+    let wanted: CompareSettings = read(Some(&rest), "compare")?;
+    let table = same_cases(&ways)
+        .and_then(|()| build(&ways, &wanted))
+        .map_err(raise)?;
+    if !session.context.dry_run {
+        let written = table.as_run_table().map_err(raise)?;
+        let folder = &session.context.folder;
+        folder.write_table(&wanted.name, &written).map_err(raise)?;
+    }
+    Ok(table)
+}
+
+fn ways(given: &Table) -> mlua::Result<Vec<Way>> {
+    let mut ways: Vec<Way> = Vec::new();
+    for entry in given.sequence_values::<Value>() {
         let place = format!("compare, entry {}", ways.len() + 1);
-        let (Ok(name), Ok(Value::Table(runs))) = (way.raw_get::<String>(1), way.raw_get(2)) else {
-            let reason =
-                "expected a name and a list of evaluations, as in {\"base\", { eval1, eval2 }}";
-            return Err(raise(Error::setting(place, reason)));
+        let refuse = |reason: &str| raise(Error::setting(&place, reason));
+        let expected =
+            "expected a name and a list of evaluations, as in {\"base\", { eval1, eval2 }}";
+        let Value::Table(way) = entry? else {
+            return Err(refuse(expected));
         };
+        let (Ok(name), Ok(Value::Table(runs))) = (way.raw_get::<String>(1), way.raw_get(2)) else {
+            return Err(refuse(expected));
+        };
+        if ways.iter().any(|way| way.name == name) {
+            return Err(refuse(&format!("the name `{name}` stands twice")));
+        }
         let runs: Vec<EvaluationHandle> = runs.sequence_values().collect::<mlua::Result<_>>()?;
         if runs.is_empty() {
-            return Err(raise(Error::setting(place, "has no evaluations")));
+            return Err(refuse("has no evaluations"));
         }
         ways.push(Way { name, runs });
     }
-    if ways.is_empty() {
-        let reason = "nothing to compare; expected entries such as {\"base\", { eval1, eval2 }}";
-        return Err(raise(Error::setting("compare", reason)));
+    match ways.is_empty() {
+        false => Ok(ways),
+        true => {
+            let reason =
+                "nothing to compare; expected entries such as {\"base\", { eval1, eval2 }}";
+            Err(raise(Error::setting("compare", reason)))
+        }
     }
-    let wanted: CompareSettings = settings(Some(given), "compare")?;
-    let table = build(&ways, &wanted).map_err(raise)?;
-    if !session.dry_run {
-        session
-            .folder()
-            .write_table(&wanted.name, &table.as_run_table().map_err(raise)?)
-            .map_err(raise)?;
+}
+
+/// Values are compared case by case, so all evaluations must be of the same cases.
+fn same_cases(ways: &[Way]) -> lapidary_core::Result<()> {
+    let first = &ways[0].runs[0].evaluation;
+    for way in ways {
+        for run in &way.runs {
+            let what = [ways[0].name.as_str(), way.name.as_str()];
+            same_split("compare", what, [&first.split, &run.evaluation.split])?;
+            if run.evaluation.cases != first.cases {
+                let reason = format!(
+                    "`{}` was evaluated on `{}` cases, `{}` on `{}` cases; compare like with like",
+                    what[0],
+                    first.cases.name(),
+                    what[1],
+                    run.evaluation.cases.name()
+                );
+                return Err(Error::setting("compare", reason));
+            }
+        }
     }
-    Ok(table)
+    Ok(())
 }
 
 fn build(ways: &[Way], wanted: &CompareSettings) -> lapidary_core::Result<ComparisonHandle> {
@@ -95,7 +144,7 @@ fn build(ways: &[Way], wanted: &CompareSettings) -> lapidary_core::Result<Compar
     let planned = ways
         .iter()
         .flat_map(|w| &w.runs)
-        .any(|r| r.ranking.is_none());
+        .any(|r| r.evaluation.ranking.is_none());
     if !planned {
         for kept in [false, true] {
             for &metric in &wanted.metrics {
@@ -159,10 +208,7 @@ fn metric_cells(
 }
 
 fn tied_cells(ways: &[Way]) -> Vec<Cell> {
-    let share = |run: &EvaluationHandle| {
-        let ranking = run.ranking.as_ref();
-        ranking.map_or(f64::NAN, |r| r.report(&[], &run.cases.parts.split).tied)
-    };
+    let share = |run: &EvaluationHandle| run.tied().unwrap_or(f64::NAN);
     let cells = ways.iter().map(|way| {
         let (mean, spread) = spread(way.runs.iter().map(share).collect());
         Cell {
@@ -177,7 +223,11 @@ fn tied_cells(ways: &[Way]) -> Vec<Cell> {
 /// Each case's value, averaged over the way's seeds.
 fn mean_values(way: &Way, metric: Metric, kept: bool) -> Vec<f32> {
     let mut sums: Vec<f32> = Vec::new();
-    for run in way.runs.iter().filter_map(|r| r.ranking.as_ref()) {
+    for run in way
+        .runs
+        .iter()
+        .filter_map(|r| r.evaluation.ranking.as_ref())
+    {
         let places = if kept { &run.all } else { &run.unseen };
         let values = places.values(metric, run.n_items);
         if sums.is_empty() {
@@ -235,8 +285,13 @@ impl ComparisonHandle {
     fn cell(&self, way: &str, metric: &str) -> mlua::Result<Option<&Cell>> {
         let column = self.names.iter().position(|n| n == way);
         let column = column.ok_or_else(|| raise(Error::unknown("way", way, &self.names)))?;
+        if self.rows.is_empty() {
+            return Ok(None);
+        }
         let row = self.rows.iter().find(|r| r.label == metric);
-        Ok(row.map(|r| &r.cells[column]))
+        let known = || self.rows.iter().map(|r| &r.label);
+        let row = row.ok_or_else(|| raise(Error::unknown("metric", metric, known())))?;
+        Ok(Some(&row.cells[column]))
     }
 }
 
@@ -256,12 +311,20 @@ impl Cell {
     }
 }
 
+impl Object for ComparisonHandle {
+    const NAME: &'static str = "a comparison";
+    const FROM: &'static str = "lapidary.compare { … }";
+    const MEMBERS: &'static [&'static str] = &["names", "mean", "gain"];
+}
+
 impl UserData for ComparisonHandle {
     fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        name_it(fields);
         fields.add_field_method_get("names", |_, c| Ok(c.names.clone()));
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        refuse_others(methods);
         methods.add_method("mean", |_, c, (way, metric): (String, String)| {
             Ok(c.cell(&way, &metric)?.map(|cell| cell.mean))
         });

@@ -45,7 +45,7 @@ fn mistakes_are_named_with_file_and_line() {
         ),
         (
             "path = \".\"\n[filters]\nk_core = -5",
-            "mine.toml:3: invalid value",
+            "mine.toml:3: expected a whole number of at least 0, found -5",
         ),
         (
             "path = \".\"\n[filters]\nuntil = \"soon\"",

@@ -1,0 +1,47 @@
+//! The stages of an experiment. Each names its result by a fingerprint of all that goes in, and loads it from the store
+//! or makes it: [`embed`] → [`guide`] → [`refine`] → [`train`] → [`evaluate`].
+//!
+//! What a stage returns carries its fingerprint and the split it was made from; a later stage refuses parts of different
+//! splits. In a dry run everything that can be checked is checked, and the values are missing.
+
+mod base;
+mod component;
+mod context;
+mod evaluate;
+mod guide;
+mod recommender;
+mod refine;
+#[cfg(test)]
+mod tests;
+mod train;
+
+pub use base::{BaseEmbedding, embed, embed_with_backbone};
+pub use component::{Chosen, LanguageModel, PromptStrategy};
+pub use context::Context;
+pub use evaluate::{Evaluation, evaluate, evaluate_popularity};
+pub use guide::{GuideSettings, GuidedEmbedding, guide};
+pub use recommender::{Reason, Reasons, Recommended, Recommender};
+pub use refine::{RefinedEmbedding, refine};
+pub use train::{Start, train};
+
+use crate::error::{Error, Result};
+use crate::fingerprint::Fingerprint;
+
+/// Refuses parts that were made from different splits: one may have trained on what another tests.
+///
+/// # Errors
+/// [`Error::Setting`] that names both splits.
+pub fn same_split(stage: &str, what: [&str; 2], splits: [&Fingerprint; 2]) -> Result<()> {
+    if splits[0] == splits[1] {
+        return Ok(());
+    }
+    let [first, second] = what;
+    Err(Error::setting(
+        stage,
+        format!(
+            "{first} is of split {}, {second} of split {}; make both from one split, or one may have seen what the other tests",
+            splits[0].short(),
+            splits[1].short()
+        ),
+    ))
+}

@@ -1,0 +1,158 @@
+//! Values that scripts hold: their names, and what is said when one stands in another's place or has no such member.
+
+use std::ops::Deref;
+
+use lapidary_core::Error;
+use mlua::{
+    AnyUserData, FromLua, Lua, MetaMethod, UserData, UserDataFields, UserDataMethods, UserDataRef,
+    Value,
+};
+
+use crate::convert::{raise, show};
+
+/// A value that scripts hold.
+pub(crate) trait Object: UserData + 'static {
+    /// What messages call it, with its article.
+    const NAME: &'static str;
+    /// How a script comes by one.
+    const FROM: &'static str;
+    /// Its fields and methods; a test compares them with those that are added.
+    const MEMBERS: &'static [&'static str];
+}
+
+/// Gives the type its name.
+pub(crate) fn name_it<T: Object, F: UserDataFields<T>>(fields: &mut F) {
+    fields.add_meta_field(MetaMethod::Type, T::NAME);
+}
+
+/// Refuses members that the value does not have, with the nearest that it has.
+pub(crate) fn refuse_others<T: Object, M: UserDataMethods<T>>(methods: &mut M) {
+    methods.add_meta_function(
+        MetaMethod::Index,
+        |_, (_, key): (AnyUserData, Value)| -> mlua::Result<Value> { Err(no_member::<T>(&key)) },
+    );
+}
+
+/// What is said about a member that the value does not have.
+pub(crate) fn no_member<T: Object>(key: &Value) -> mlua::Error {
+    let key = match key {
+        Value::String(name) => name.to_string_lossy(),
+        other => show(other),
+    };
+    let mut error = Error::unknown("member", &key, T::MEMBERS);
+    if let Error::Unknown { note, .. } = &mut error {
+        *note = format!(" of {}", T::NAME);
+    }
+    raise(error)
+}
+
+/// An argument that must be a value of that type.
+pub(crate) struct Arg<T: Object>(UserDataRef<T>);
+
+impl<T: Object> Deref for Arg<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Object> FromLua for Arg<T> {
+    fn from_lua(value: Value, _: &Lua) -> mlua::Result<Self> {
+        match &value {
+            Value::UserData(data) if data.is::<T>() => data.borrow::<T>().map(Self),
+            other => Err(unexpected::<T>("wrong argument", other)),
+        }
+    }
+}
+
+/// What is said when another value stands where one of this type is needed.
+pub(crate) fn unexpected<T: Object>(place: &str, found: &Value) -> mlua::Error {
+    let reason = format!(
+        "expected {}, as from `{}`; found {}",
+        T::NAME,
+        T::FROM,
+        show(found)
+    );
+    raise(Error::setting(place, reason))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
+    /// What API.md calls a value of each type.
+    const RECEIVERS: [(&str, &str); 16] = [
+        ("DatasetHandle", "data"),
+        ("SplitHandle", "split"),
+        ("CasesHandle", "cases"),
+        ("BaseEmbedderHandle", "embedder"),
+        ("BaseHandle", "base"),
+        ("BackboneHandle", "backbone"),
+        ("ReducerHandle", "reducer"),
+        ("LlmHandle", "llm"),
+        ("PromptHandle", "prompt"),
+        ("GuidedHandle", "guided"),
+        ("RefinedHandle", "refined"),
+        ("ModelHandle", "model"),
+        ("PopularityHandle", "popularity"),
+        ("EvaluationHandle", "evaluation"),
+        ("ComparisonHandle", "comparison"),
+        ("TensorHandle", "t"),
+    ];
+
+    /// Names in quotes after each occurrence of `call`.
+    fn quoted(text: &str, call: &str) -> BTreeSet<String> {
+        let names = text.split(call).skip(1);
+        names
+            .map(|part| part.split('"').nth(1).unwrap().to_owned())
+            .collect()
+    }
+
+    fn block<'a>(text: &'a str, head: &str) -> &'a str {
+        let start = text.find(head).unwrap_or_else(|| panic!("no `{head}`"));
+        let rest = &text[start..];
+        &rest[..rest.find("\n}").unwrap()]
+    }
+
+    #[test]
+    fn the_members_of_each_object_are_those_that_it_adds_and_api_md_describes() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(folder.join("API.md")).unwrap();
+        let mut objects = 0;
+        let mut files = vec![folder.join("src/api/evaluation/comparison.rs")];
+        let api = std::fs::read_dir(folder.join("src/api")).unwrap();
+        files.extend(api.map(|e| e.unwrap().path()).filter(|p| p.is_file()));
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for part in text.split("impl Object for ").skip(1) {
+                let name = part.split(' ').next().unwrap();
+                let object = block(part, name);
+                let members = object.split_once("MEMBERS").unwrap().1;
+                let named: BTreeSet<String> = members
+                    .split('"')
+                    .skip(1)
+                    .step_by(2)
+                    .map(str::to_owned)
+                    .collect();
+                let added = block(&text, &format!("impl UserData for {name} "));
+                let mut found = quoted(added, "add_method(");
+                found.extend(quoted(added, "add_field_method_get("));
+                assert_eq!(named, found, "{name}");
+                let receiver = RECEIVERS.iter().find(|(object, _)| *object == name);
+                let (_, receiver) = receiver.unwrap_or_else(|| panic!("add {name} to RECEIVERS"));
+                for member in &named {
+                    let described = [":", "."].iter().any(|dot| {
+                        page.contains(&format!("{receiver}{dot}{member}"))
+                            || page.contains(&format!("`{dot}{member}"))
+                    });
+                    assert!(described, "API.md does not describe {receiver}:{member}");
+                }
+                objects += 1;
+            }
+        }
+        assert_eq!(objects, RECEIVERS.len());
+    }
+}
