@@ -12,6 +12,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod fingerprint;
+pub mod files;
 pub mod guidance;
 pub mod interrupt;
 pub mod pipeline;

@@ -1,14 +1,18 @@
 //! What an artefact holds, and its form on disk.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::fingerprint::Fingerprint;
 
+const VERSION: u32 = 1;
 const TENSORS: &str = "tensors.safetensors";
 const MANIFEST: &str = "artefact.json";
 
@@ -57,57 +61,80 @@ impl Content {
             })
     }
 
-    /// Writes the artefact's files into an existing folder.
-    pub(super) fn write(
+    /// The same as it will be when it is read back: tensors by name, each a piece of its own on the CPU, outside of any
+    /// graph.
+    pub(super) fn settled(self) -> Result<Self> {
+        let settle = |(name, tensor): (String, Tensor)| Ok((name, settled(&tensor)?));
+        let mut tensors: Vec<_> = self
+            .tensors
+            .into_iter()
+            .map(settle)
+            .collect::<Result<_>>()?;
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(Self { tensors, ..self })
+    }
+
+    /// Publishes it as a folder of that sort and fingerprint; `inputs` is for people.
+    pub(crate) fn publish(
         &self,
         folder: &Path,
         sort: &str,
         fingerprint: &Fingerprint,
         inputs: &Value,
     ) -> Result<()> {
-        let path = folder.join(TENSORS);
-        let tensors = match self.tensors.as_slice() {
-            [] => None,
-            tensors => {
-                write_tensors(tensors, &path)?;
-                Some(Fingerprint::of_file(&path)?)
-            }
-        };
-        let manifest = Manifest {
-            version: 1,
-            sort: sort.to_owned(),
-            fingerprint: fingerprint.clone(),
-            inputs: inputs.clone(),
-            tensors,
-            check: check(&self.json),
-            content: self.json.clone(),
-        };
-        let text = serde_json::to_vec_pretty(&manifest)
-            .map_err(|e| Error::damaged(folder, e.to_string()))?;
-        let path = folder.join(MANIFEST);
-        std::fs::write(&path, text).map_err(Error::io(&path))
+        files::publish(folder, |new| {
+            let path = new.join(TENSORS);
+            let tensors = match self.tensors.as_slice() {
+                [] => None,
+                tensors => {
+                    write_tensors(tensors, &path)?;
+                    Some(Fingerprint::of_file(&path)?)
+                }
+            };
+            let manifest = Manifest {
+                version: VERSION,
+                sort: sort.to_owned(),
+                fingerprint: fingerprint.clone(),
+                inputs: inputs.clone(),
+                tensors,
+                check: check(&self.json),
+                content: self.json.clone(),
+            };
+            write_json(&manifest, &new.join(MANIFEST))
+        })
     }
 
-    /// Reads and checks an artefact's files.
-    pub(super) fn read(folder: &Path, fingerprint: &Fingerprint) -> Result<Self> {
+    /// Reads and checks what [`Content::publish`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when a file is missing, cut, changed or another's; all else is no damage and says so.
+    pub(crate) fn read(folder: &Path, fingerprint: &Fingerprint) -> Result<Self> {
         let path = folder.join(MANIFEST);
-        let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
-        let manifest: Manifest =
-            serde_json::from_slice(&bytes).map_err(|e| Error::damaged(&path, e.to_string()))?;
-        if manifest.fingerprint != *fingerprint {
-            return Err(Error::damaged(&path, "it belongs to another fingerprint"));
-        }
-        if manifest.check != check(&manifest.content) {
-            return Err(Error::damaged(&path, "its content was changed"));
-        }
-        let path = folder.join(TENSORS);
-        let tensors = match manifest.tensors {
-            None => Vec::new(),
-            Some(expected) if Fingerprint::of_file(&path)? != expected => {
-                return Err(Error::damaged(&path, "its bytes were changed"));
-            }
-            Some(_) => Tensor::read_safetensors(&path)?,
+        let manifest: Manifest = read_json(&path).map_err(missing_is_damage)?;
+        let reason = if manifest.version != VERSION {
+            "it has the layout of another version"
+        } else if manifest.fingerprint != *fingerprint {
+            "it belongs to another fingerprint"
+        } else if manifest.check != check(&manifest.content) {
+            "its content was changed"
+        } else {
+            ""
         };
+        if !reason.is_empty() {
+            return Err(Error::damaged(&path, reason));
+        }
+        let mut tensors = match manifest.tensors {
+            None => Vec::new(),
+            Some(expected) => {
+                let path = folder.join(TENSORS);
+                let found = Fingerprint::of_file(&path).map_err(missing_is_damage)?;
+                if found != expected {
+                    return Err(Error::damaged(&path, "its bytes were changed"));
+                }
+                Tensor::read_safetensors(&path)?
+            }
+        };
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(Self {
             tensors,
             json: manifest.content,
@@ -115,18 +142,38 @@ impl Content {
     }
 }
 
-fn write_tensors(tensors: &[(String, Tensor)], path: &Path) -> Result<()> {
-    let on_cpu: Vec<(&str, Tensor)> = tensors
-        .iter()
-        .map(|(name, tensor)| {
-            let flat = tensor
-                .f_detach()?
-                .f_to_device(tch::Device::Cpu)?
-                .f_contiguous()?;
-            Ok((name.as_str(), flat))
-        })
-        .collect::<Result<_>>()?;
-    Ok(Tensor::write_safetensors(&on_cpu, path)?)
+/// A file that others say is there is no mere failure to read.
+fn missing_is_damage(error: Error) -> Error {
+    match error {
+        Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
+            Error::damaged(path, "it is missing")
+        }
+        other => other,
+    }
+}
+
+fn settled(tensor: &Tensor) -> Result<Tensor> {
+    let tensor = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?;
+    Ok(tensor.f_contiguous()?)
+}
+
+/// Writes tensors as they will be read, into a file that [`files`] moves to its place.
+pub(crate) fn write_tensors(tensors: &[(String, Tensor)], path: &Path) -> Result<()> {
+    let settle = |(name, tensor): &(String, Tensor)| Ok((name.clone(), settled(tensor)?));
+    let tensors: Vec<_> = tensors.iter().map(settle).collect::<Result<_>>()?;
+    Ok(Tensor::write_safetensors(&tensors, path)?)
+}
+
+/// Writes JSON for people and programs, into a file that [`files`] moves to its place.
+pub(crate) fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
+    let text = serde_json::to_vec_pretty(value).map_err(|e| Error::damaged(path, e.to_string()))?;
+    std::fs::write(path, text).map_err(Error::io(path))
+}
+
+/// Reads what [`write_json`] wrote.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = std::fs::read(path).map_err(Error::io(path))?;
+    serde_json::from_slice(&bytes).map_err(|e| Error::damaged(path, e.to_string()))
 }
 
 fn check(content: &Value) -> Fingerprint {

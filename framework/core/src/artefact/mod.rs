@@ -8,4 +8,5 @@ mod lock;
 mod store;
 
 pub use content::Content;
+pub(crate) use content::{read_json, write_json, write_tensors};
 pub use store::{Origin, Stage, Store};

@@ -51,10 +51,11 @@ impl Store {
     }
 
     /// Loads the artefact, or makes it. `make` gets a folder that survives interruptions, for checkpoints; it goes away
-    /// once the artefact is complete. A damaged artefact is set aside and made again.
+    /// once the artefact is complete. A damaged artefact is set aside and made again. What is returned is the same
+    /// whether it was made or loaded: tensors by name, on the CPU, outside of any graph.
     ///
     /// # Errors
-    /// What `make` reports, or [`Error::Io`].
+    /// What `make` reports, or why an artefact that is there cannot be read, such as [`Error::Io`].
     pub fn load_or_make(
         &self,
         stage: &Stage<'_>,
@@ -64,23 +65,20 @@ impl Store {
         std::fs::create_dir_all(&home).map_err(Error::io(&home))?;
         let name = stage.fingerprint.short();
         let finished = home.join(name);
-        if let Some(content) = Self::load(&finished, stage.fingerprint)? {
+        if let Found::Sound(content) = look(&finished, stage.fingerprint)? {
             return Ok((content, Origin::Loaded));
         }
+        // What seemed damaged may have been in another's hands, so only the look under the lock counts.
         let _lock = lock::take(&home.join(format!("{name}.lock")), stage.sort)?;
-        if let Some(content) = Self::load(&finished, stage.fingerprint)? {
-            return Ok((content, Origin::Loaded));
+        match look(&finished, stage.fingerprint)? {
+            Found::Sound(content) => return Ok((content, Origin::Loaded)),
+            Found::Damaged(reason) => set_aside(&finished, &reason)?,
+            Found::Nothing => {}
         }
         let work = home.join(format!("{name}.work"));
         std::fs::create_dir_all(&work).map_err(Error::io(&work))?;
-        let content = make(&work)?;
-        let fresh = tempfile::Builder::new()
-            .prefix(&format!("{name}.new-"))
-            .tempdir_in(&home)
-            .map_err(Error::io(&home))?;
-        content.write(fresh.path(), stage.sort, stage.fingerprint, &stage.inputs)?;
-        let fresh = fresh.keep();
-        std::fs::rename(&fresh, &finished).map_err(Error::io(&finished))?;
+        let content = make(&work)?.settled()?;
+        content.publish(&finished, stage.sort, stage.fingerprint, &stage.inputs)?;
         std::fs::remove_dir_all(&work).map_err(Error::io(&work))?;
         Ok((content, Origin::Made))
     }
@@ -89,25 +87,38 @@ impl Store {
     pub fn has(&self, sort: &str, fingerprint: &Fingerprint) -> bool {
         self.root.join(sort).join(fingerprint.short()).exists()
     }
+}
 
-    fn load(finished: &Path, fingerprint: &Fingerprint) -> Result<Option<Content>> {
-        if !finished.exists() {
-            return Ok(None);
-        }
-        match Content::read(finished, fingerprint) {
-            Ok(content) => Ok(Some(content)),
-            Err(reason) => {
-                let aside = tempfile::Builder::new()
-                    .prefix(&format!("{}.damaged-", fingerprint.short()))
-                    .tempdir_in(finished.parent().unwrap_or(finished))
-                    .map_err(Error::io(finished))?
-                    .keep();
-                std::fs::rename(finished, &aside).map_err(Error::io(finished))?;
-                tracing::warn!("{reason}; set aside as {} and made again", aside.display());
-                Ok(None)
-            }
-        }
+enum Found {
+    Sound(Content),
+    Damaged(Error),
+    Nothing,
+}
+
+/// What stands in an artefact's place. That it cannot be read, for lack of memory or permission, is no damage.
+fn look(finished: &Path, fingerprint: &Fingerprint) -> Result<Found> {
+    if !finished.try_exists().map_err(Error::io(finished))? {
+        return Ok(Found::Nothing);
     }
+    match Content::read(finished, fingerprint) {
+        Ok(content) => Ok(Found::Sound(content)),
+        Err(reason @ Error::Damaged { .. }) => Ok(Found::Damaged(reason)),
+        Err(other) => Err(other),
+    }
+}
+
+/// Moves a damaged artefact out of the way; the caller holds its lock.
+fn set_aside(finished: &Path, reason: &Error) -> Result<()> {
+    let mut aside = finished.with_extension("damaged");
+    for number in 2.. {
+        if !aside.exists() {
+            break;
+        }
+        aside.set_extension(format!("damaged-{number}"));
+    }
+    std::fs::rename(finished, &aside).map_err(Error::io(finished))?;
+    tracing::warn!("{reason}; set aside as {} and made again", aside.display());
+    Ok(())
 }
 
 #[cfg(test)]
@@ -168,6 +179,118 @@ mod tests {
             assert_eq!(origin, Origin::Made, "{file}");
             assert_eq!(content.json["value"], 3.0);
         }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_missing_file_is_damage() {
+        for file in ["tensors.safetensors", "artefact.json"] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            let f = Builder::new("t").finish();
+            for damaged in 0..3 {
+                let (_, origin) = store.load_or_make(&stage(&f), |_| Ok(made(1.0))).unwrap();
+                assert_eq!(origin, Origin::Made, "{file}");
+                let home = folder.path().join("base");
+                let aside = names(&home)
+                    .iter()
+                    .filter(|n| n.contains("damaged"))
+                    .count();
+                assert_eq!(aside, damaged);
+                std::fs::remove_file(home.join(f.short()).join(file)).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_and_stays() {
+        for file in ["tensors.safetensors", "artefact.json"] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            let f = Builder::new("t").finish();
+            store.load_or_make(&stage(&f), |_| Ok(made(1.0))).unwrap();
+            let home = folder.path().join("base");
+            let path = home.join(f.short()).join(file);
+            let kept = path.with_extension("kept");
+            std::fs::rename(&path, &kept).unwrap();
+            // A link to itself cannot be opened, not even by root.
+            std::os::unix::fs::symlink(file, &path).unwrap();
+            let before = names(&home);
+            let error = store
+                .load_or_make(&stage(&f), |_| panic!("made again"))
+                .unwrap_err();
+            assert_eq!(error.code(), "io", "{error}");
+            assert_eq!(names(&home), before);
+            std::fs::rename(&kept, &path).unwrap();
+            let (_, origin) = store
+                .load_or_make(&stage(&f), |_| panic!("made again"))
+                .unwrap();
+            assert_eq!(origin, Origin::Loaded);
+        }
+    }
+
+    #[test]
+    fn damage_that_many_find_at_once_is_mended_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let f = Builder::new("t").finish();
+        store.load_or_make(&stage(&f), |_| Ok(made(1.0))).unwrap();
+        let home = folder.path().join("base");
+        std::fs::write(home.join(f.short()).join("artefact.json"), "{").unwrap();
+        let barrier = std::sync::Barrier::new(4);
+        let makers = std::thread::scope(|scope| {
+            let find = || {
+                barrier.wait();
+                let make = |_: &Path| {
+                    std::thread::sleep(std::time::Duration::from_millis(50));
+                    Ok(made(3.0))
+                };
+                let (content, origin) = store.load_or_make(&stage(&f), make).unwrap();
+                assert_eq!(content.json["value"], 3.0);
+                origin == Origin::Made
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(find)).collect();
+            let made = threads.into_iter().map(|t| t.join().unwrap());
+            made.filter(|made| *made).count()
+        });
+        assert_eq!(makers, 1);
+        let aside = names(&home)
+            .iter()
+            .filter(|n| n.contains("damaged"))
+            .count();
+        assert_eq!(aside, 1);
+    }
+
+    #[test]
+    fn what_is_made_is_what_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let f = Builder::new("t").finish();
+        let make = |_: &Path| {
+            let leaf = Tensor::arange(6, tch::kind::FLOAT_CPU).set_requires_grad(true);
+            let odd = (leaf.view([2, 3]) * 2.0).transpose(0, 1);
+            let tensors = vec![("z".to_owned(), odd), ("a".to_owned(), leaf)];
+            let json = json!({"value": 0.1});
+            Ok(Content { tensors, json })
+        };
+        let (made, _) = store.load_or_make(&stage(&f), make).unwrap();
+        let (loaded, origin) = store.load_or_make(&stage(&f), make).unwrap();
+        assert_eq!(origin, Origin::Loaded);
+        assert_eq!(made.tensors.len(), loaded.tensors.len());
+        for ((name, a), (other, b)) in made.tensors.iter().zip(&loaded.tensors) {
+            assert_eq!(name, other);
+            assert!(a.equal(b) && a.is_contiguous() && !a.requires_grad());
+            assert_eq!((a.kind(), a.device()), (b.kind(), b.device()));
+        }
+        assert_eq!(made.json, loaded.json);
     }
 
     #[test]

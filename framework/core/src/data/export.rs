@@ -11,6 +11,7 @@ use super::dataset::Dataset;
 use super::import::canonical::COLUMNS;
 use super::item::ItemText;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::interrupt;
 
 /// Writes `interactions.tsv.gz` and `items.jsonl.gz` into `folder`. Importing them gives the data set back; equal data
@@ -19,7 +20,6 @@ use crate::interrupt;
 /// # Errors
 /// [`Error::Io`], and those of reading the data set.
 pub fn export(data: &Dataset, folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     write(&folder.join("interactions.tsv.gz"), |out| {
         interactions(data, out)
     })?;
@@ -55,23 +55,18 @@ fn write(
     path: &Path,
     fill: impl FnOnce(&mut Packed) -> std::result::Result<(), Failed>,
 ) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let scratch = tempfile::Builder::new()
-        .prefix(".export-")
-        .tempdir_in(folder)
-        .map_err(Error::io(folder))?;
-    let fresh = scratch.path().join("packed");
-    let inner = BufWriter::new(File::create(&fresh).map_err(Error::io(&fresh))?);
-    // No name and no time in the header, so that equal data give equal bytes.
-    let mut out = GzBuilder::new().write(inner, Compression::best());
-    fill(&mut out).map_err(|failed| match failed {
-        Failed::Write(e) => Error::io(path)(e),
-        Failed::Read(e) => e,
-    })?;
-    out.finish()
-        .and_then(|mut inner| inner.flush())
-        .map_err(Error::io(path))?;
-    std::fs::rename(&fresh, path).map_err(Error::io(path))
+    files::replace(path, |new| {
+        let inner = BufWriter::new(File::create(new).map_err(Error::io(new))?);
+        // No name and no time in the header, so that equal data give equal bytes.
+        let mut out = GzBuilder::new().write(inner, Compression::best());
+        fill(&mut out).map_err(|failed| match failed {
+            Failed::Write(e) => Error::io(path)(e),
+            Failed::Read(e) => e,
+        })?;
+        out.finish()
+            .and_then(|mut inner| inner.flush())
+            .map_err(Error::io(path))
+    })
 }
 
 fn interactions(data: &Dataset, out: &mut impl Write) -> std::result::Result<(), Failed> {

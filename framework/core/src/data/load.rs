@@ -9,7 +9,9 @@ use super::dataset::Dataset;
 use super::import::detect::{Sources, sources};
 use super::import::{ImportReport, ImportSpec, import_files};
 use super::store::{MANIFEST, VERSION};
+use crate::artefact::write_json;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::fingerprint::{Builder, Fingerprint};
 use crate::interrupt;
 
@@ -135,19 +137,11 @@ impl Stamps {
                 content: content.clone(),
             };
             // Without the stamp the file is read again next time, so a cache that cannot be written still serves.
-            if let Err(error) = self.write(&stamp, &stamp_of) {
+            if let Err(error) = files::replace(&stamp, |new| write_json(&stamp_of, new)) {
                 tracing::debug!("{error}");
             }
         }
         Ok(content)
-    }
-
-    fn write(&self, path: &Path, stamp: &Stamp) -> Result<()> {
-        std::fs::create_dir_all(&self.0).map_err(Error::io(&self.0))?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.0).map_err(Error::io(&self.0))?;
-        serde_json::to_writer(&mut file, stamp).map_err(|e| Error::io(path)(e.into()))?;
-        file.persist(path).map_err(|e| Error::io(path)(e.error))?;
-        Ok(())
     }
 }
 

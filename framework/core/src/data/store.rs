@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::item::ItemText;
 use super::mapped::Check;
+use crate::artefact::write_json;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::fingerprint::{Builder, Fingerprint};
 
 /// The layout's version; another one is imported anew.
@@ -168,27 +170,16 @@ impl Contents {
 /// there already is replaced; any other folder with content is refused.
 pub(super) fn store(folder: &Path, contents: &Contents) -> Result<()> {
     contents.check()?;
-    let parent = match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+    let write = |new: &Path| {
+        let manifest = contents.write(new)?;
+        write_json(&manifest, &new.join(MANIFEST))
     };
-    fs::create_dir_all(parent).map_err(Error::io(parent))?;
-    let scratch = tempfile::Builder::new()
-        .prefix(".import-")
-        .tempdir_in(parent)
-        .map_err(Error::io(parent))?;
-    // The temporary folder is closed to others; the one inside has the usual permissions.
-    let fresh = scratch.path().join("data");
-    fs::create_dir(&fresh).map_err(Error::io(&fresh))?;
-    let manifest = contents.write(&fresh)?;
-    let path = fresh.join(MANIFEST);
-    let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::io(&path)(e.into()))?;
-    fs::write(&path, text).map_err(Error::io(&path))?;
-    publish(&fresh, folder, parent)
+    files::publish_by(folder, write, |new| swap(new, folder))
 }
 
-/// Renames `fresh` to `folder`. Others may do the same at the same time, so a place that was free may be taken again.
-fn publish(fresh: &Path, folder: &Path, parent: &Path) -> Result<()> {
+/// Renames `fresh` to `folder`, away from where an old data set stands. Others may do the same at the same time, so a
+/// place that was free may be taken again.
+fn swap(fresh: &Path, folder: &Path) -> Result<()> {
     const ROUNDS: u32 = 40;
     for _ in 0..ROUNDS {
         let Err(refused) = fs::rename(fresh, folder) else {
@@ -207,8 +198,8 @@ fn publish(fresh: &Path, folder: &Path, parent: &Path) -> Result<()> {
         }
         let old = tempfile::Builder::new()
             .prefix(".old-")
-            .tempdir_in(parent)
-            .map_err(Error::io(parent))?;
+            .tempdir_in(fresh.parent().unwrap_or(folder))
+            .map_err(Error::io(folder))?;
         // Someone else may have moved it first; then the next round finds the place free.
         let _ = fs::rename(folder, old.path().join("data"));
     }

@@ -1,11 +1,13 @@
 //! TREC run and qrels files, which other evaluation tools read.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::lists::TopLists;
 use super::ranking::Ranking;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Names of users and items in the files.
 pub trait Names {
@@ -119,21 +121,10 @@ fn word(text: &str) -> String {
     }
 }
 
-/// Writes a file beside its place and moves it there.
-fn write(
-    path: &Path,
-    body: impl FnOnce(&mut BufWriter<&std::fs::File>) -> Result<()>,
-) -> Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
-    let mut out = BufWriter::new(file.as_file());
-    body(&mut out)?;
-    out.flush().map_err(Error::io(path))?;
-    drop(out);
-    file.persist(path).map_err(|e| Error::io(path)(e.error))?;
-    Ok(())
+fn write(path: &Path, body: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
+    files::replace(path, |new| {
+        let mut out = BufWriter::new(File::create(new).map_err(Error::io(new))?);
+        body(&mut out)?;
+        out.flush().map_err(Error::io(path))
+    })
 }

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +12,7 @@ use serde_json::Value;
 use super::manifest::{Manifest, Outcome, Start};
 use super::table::Table;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// A run's own folder. Its methods take `&self`: parts of a run share it.
 ///
@@ -39,7 +39,7 @@ impl RunFolder {
             manifest: Mutex::new(Manifest::new(script, &text, start, now)),
             curves: Mutex::default(),
         };
-        folder.replace(&folder.path.join("script.lua"), &text)?;
+        replace(&folder.path.join("script.lua"), &text)?;
         folder.save(&folder.manifest())?;
         Ok(folder)
     }
@@ -88,7 +88,7 @@ impl RunFolder {
     /// When `name` leads out of the folder or through a link, is one of the folder's own files, or cannot be written.
     pub fn write_text(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.file(name)?;
-        self.replace(&path, text.as_bytes())?;
+        replace(&path, text.as_bytes())?;
         Ok(path)
     }
 
@@ -150,23 +150,12 @@ impl RunFolder {
     }
 
     fn save(&self, manifest: &Manifest) -> Result<()> {
-        self.replace(&self.path.join("run.json"), manifest.to_text().as_bytes())
+        replace(&self.path.join("run.json"), manifest.to_text().as_bytes())
     }
+}
 
-    /// Writes beside the target and renames: readers see the old file or the new one.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let parent = path.parent().unwrap_or(&self.path);
-        let write = || {
-            let mut file = tempfile::Builder::new()
-                .permissions(fs::Permissions::from_mode(0o666)) // less the umask, as for any file
-                .tempfile_in(parent)?;
-            file.write_all(bytes)?;
-            file.as_file().sync_data()?;
-            file.persist(path)?;
-            Ok(())
-        };
-        write().map_err(Error::io(path))
-    }
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    files::replace(path, |new| fs::write(new, bytes).map_err(Error::io(new)))
 }
 
 impl Drop for RunFolder {

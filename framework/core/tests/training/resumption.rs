@@ -151,11 +151,16 @@ fn told(folder: &Path, seed: u64) -> (Model, Told) {
     (model, told)
 }
 
-fn checkpoints(folder: &Path) -> Vec<PathBuf> {
+fn inside(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
     paths.sort();
     paths
+}
+
+/// The files of all checkpoints, oldest first.
+fn checkpoints(folder: &Path) -> Vec<PathBuf> {
+    inside(folder).iter().flat_map(|c| inside(c)).collect()
 }
 
 #[test]

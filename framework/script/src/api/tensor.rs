@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
-use lapidary_core::{Error, device};
+use lapidary_core::{Error, device, files};
 use mlua::{
     FromLua, Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value, Variadic,
 };
@@ -72,9 +72,7 @@ fn read(path: &Path) -> mlua::Result<Vec<(String, Tensor)>> {
 }
 
 fn write(path: &Path, named: &[(String, Tensor)]) -> mlua::Result<()> {
-    let fresh = path.with_extension("part");
-    Tensor::write_safetensors(named, &fresh).map_err(raise)?;
-    std::fs::rename(&fresh, path).map_err(|e| raise(Error::io(path)(e)))
+    files::replace(path, |new| Ok(Tensor::write_safetensors(named, new)?)).map_err(raise)
 }
 
 /// Reads nested tables of numbers row by row.
