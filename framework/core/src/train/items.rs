@@ -1,6 +1,6 @@
 //! The item table: what a backbone reads and what its answers are held against.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use super::adam::Parameter;
 use super::seed::{self, Purpose};
@@ -27,13 +27,17 @@ struct Frozen {
 impl Table {
     fn new(embedding: &Embedding, device: Device) -> Result<Self> {
         let guided = embedding.guided.as_ref();
-        let mut columns: Vec<&Tensor> = guided.map(|g| &g.items).into_iter().collect();
-        columns.push(&embedding.free);
-        let values = Tensor::f_cat(&columns, 1)?
-            .f_detach()?
-            .f_to_kind(Kind::Float)?
-            .f_to_device(device)?
-            .f_contiguous()?;
+        // Each may come from another device.
+        let there = |block: &Tensor| {
+            block
+                .f_detach()?
+                .f_to_device(device)?
+                .f_to_kind(Kind::Float)
+        };
+        let blocks = guided.map(|g| &g.items).into_iter();
+        let blocks = blocks.chain([&embedding.free]).map(there);
+        let blocks: Vec<_> = blocks.collect::<std::result::Result<_, TchError>>()?;
+        let values = Tensor::f_cat(&blocks, 1)?.f_contiguous()?;
         let (m, d) = (embedding.guided_dim(), embedding.dim());
         let guided_trained = guided.is_some_and(|g| g.items_trainable);
         let frozen = match (guided_trained, embedding.free_trainable) {
