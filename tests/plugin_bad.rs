@@ -153,7 +153,19 @@ fn a_plugin_in_c_that_ignores_the_host_works() {
 #[test]
 fn a_newer_minor_version_works() {
     let shop = Workshop::new();
-    assert!(reduce(&shop.plugin("newer.so", &["MINOR=7"])).is_ok());
+    let methods = text(
+        "METHODS",
+        r#"{"number":1,"name":"fit","inputs":[],"outputs":[]},
+           {"number":2,"name":"transform","inputs":[],"outputs":[]},
+           {"number":9,"name":"later","inputs":[],"outputs":[]}"#,
+    )
+    .replace('\n', " ");
+    let plugin = shop.plugin("newer.so", &["MINOR=7", &methods]);
+    assert!(reduce(&plugin).is_ok());
+    let mut registry = Registry::empty();
+    registry.load_file(&plugin).unwrap();
+    let description = &registry.entry(Kind::Reducer, "zeros").unwrap().description;
+    assert!(description.offers(9) && !description.offers(3));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 #![no_std]
 
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 
 /// Marks a [`Manifest`]: the bytes `LAPIDARY` read as a big-endian number.
 pub const MAGIC: u64 = 0x4C41_5049_4441_5259;
@@ -167,6 +168,7 @@ pub struct Component {
 
 /// What the host offers to a plugin; lives as long as the process.
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct Host {
     /// Size of this table in bytes.
     pub size: u32,
@@ -225,12 +227,22 @@ unsafe impl Sync for Manifest {}
 // SAFETY: as above; the functions are called under the host's discipline (one thread an instance).
 #[allow(unsafe_code)]
 unsafe impl Sync for Component {}
-// SAFETY: as above.
-#[allow(unsafe_code)]
-unsafe impl Sync for Host {}
 // SAFETY: as for `Sync`.
 #[allow(unsafe_code)]
 unsafe impl Send for Manifest {}
-// SAFETY: a `Component` is immutable data and function pointers.
+
+/// Copies a table that the other side filled, of which it says that it has `size` bytes: an older version has fewer than
+/// `T`, a newer one more. What it lacks is zero: an absent function, an empty text.
+///
+/// # Safety
+/// `table` points to `size` readable bytes, and zero is a valid value of every field of `T`.
 #[allow(unsafe_code)]
-unsafe impl Send for Component {}
+pub unsafe fn read<T>(table: *const T, size: u32) -> T {
+    let mut copy = MaybeUninit::<T>::zeroed();
+    let n = (size as usize).min(size_of::<T>());
+    // SAFETY: both places hold `n` bytes; the rest is zero, which the caller says is valid.
+    unsafe {
+        core::ptr::copy_nonoverlapping(table.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), n);
+        copy.assume_init()
+    }
+}

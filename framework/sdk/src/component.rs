@@ -64,6 +64,8 @@ pub trait Component: Sized + Send + 'static {
     const NAME: &'static str;
     /// One sentence for listings.
     const SUMMARY: &'static str;
+    /// Numbers of the optional methods of its kind that it answers.
+    const OPTIONAL: &'static [u32] = &[];
     /// The settings a script may give. Unknown keys should be refused (`#[serde(deny_unknown_fields)]`), and every
     /// key should have a default.
     type Settings: DeserializeOwned + Serialize + JsonSchema + Default;
@@ -100,7 +102,7 @@ pub trait Component: Sized + Send + 'static {
 }
 
 /// What the host can do with an instance of any kind: keep its state and give it back. Every [`Component`] has it.
-pub trait Stateful: Send {
+pub trait Stateful {
     /// The instance's state: [`Component::save`].
     ///
     /// # Errors
@@ -213,6 +215,13 @@ pub struct Description {
     pub methods: Vec<Method>,
 }
 
+impl Description {
+    /// Whether it answers the method of that number: ask before calling an optional one.
+    pub fn offers(&self, number: u32) -> bool {
+        self.methods.iter().any(|m| m.number == number)
+    }
+}
+
 /// One method of a kind, as written in `ABI.md`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Method {
@@ -224,6 +233,9 @@ pub struct Method {
     pub inputs: Vec<String>,
     /// Tensors out.
     pub outputs: Vec<String>,
+    /// Whether a component of the kind may lack it. It belongs to the kind and is no part of a description.
+    #[serde(skip)]
+    pub optional: bool,
 }
 
 impl Method {
@@ -235,6 +247,16 @@ impl Method {
             name: name.to_owned(),
             inputs: owned(inputs),
             outputs: owned(outputs),
+            optional: false,
+        }
+    }
+
+    /// The same as a method that a component may lack.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self {
+            optional: true,
+            ..self
         }
     }
 }

@@ -93,9 +93,9 @@ pub unsafe fn entry(
     version: &'static str,
 ) -> *const abi::Manifest {
     static MANIFEST: OnceLock<abi::Manifest> = OnceLock::new();
-    // SAFETY: the host vouches for its table.
-    if let Some(host) = unsafe { host.as_ref() } {
-        crate::host::install(host);
+    if !host.is_null() {
+        // SAFETY: every version of the table begins with its size; the host vouches for as many bytes.
+        crate::host::install(unsafe { abi::read(host, (*host).size) });
         crate::host::catch_panic_messages();
     }
     MANIFEST.get_or_init(|| {

@@ -8,10 +8,10 @@ use lapidary_abi as abi;
 
 use crate::error::{Error, Result};
 
-static HOST: OnceLock<&'static abi::Host> = OnceLock::new();
+static HOST: OnceLock<abi::Host> = OnceLock::new();
 
 /// Tells this image of the host. Called once, by the entry symbol or by a host that links the plugin in.
-pub fn install(host: &'static abi::Host) {
+pub fn install(host: abi::Host) {
     let _ = HOST.set(host);
 }
 

@@ -4,13 +4,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::Tensor;
 
-use crate::component::{Component, Kind, find};
+use crate::component::{Component, Kind, Method, find};
 use crate::error::{Error, Result};
 
 /// Turns numbered methods into calls of a kind's trait. One marker type a kind implements it.
 pub trait Serve<T: Component>: 'static {
     /// The kind.
     const KIND: Kind;
+
+    /// The kind's methods, of which the component answers those that are not optional and those that
+    /// [`Component::OPTIONAL`] names.
+    fn methods() -> Vec<Method> {
+        crate::kinds::methods(Self::KIND)
+    }
 
     /// Calls a method.
     ///

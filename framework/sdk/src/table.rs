@@ -50,13 +50,15 @@ unsafe extern "C" fn describe<K: Serve<T>, T: Component>(
     guarded(error, || {
         let schema = schemars::schema_for!(T::Settings);
         let json = |what| Error::json(what);
+        let mut methods = K::methods();
+        methods.retain(|m| !m.optional || T::OPTIONAL.contains(&m.number));
         let description = Description {
             kind: K::KIND,
             name: T::NAME.to_owned(),
             summary: T::SUMMARY.to_owned(),
             settings: serde_json::to_value(schema).map_err(json("settings"))?,
             defaults: serde_json::to_value(T::Settings::default()).map_err(json("defaults"))?,
-            methods: crate::kinds::methods(K::KIND),
+            methods,
         };
         let text = serde_json::to_string(&description).map_err(json("description"))?;
         // SAFETY: the caller's sink is valid for the duration of the call.
@@ -86,8 +88,8 @@ unsafe extern "C" fn invoke<K: Serve<T>, T: Component>(
     instance: *mut c_void,
     call: *mut abi::Call,
 ) -> i32 {
-    // SAFETY: the caller passes a valid call table for the duration of the call.
-    let call = unsafe { &*call };
+    // SAFETY: every version of the table begins with its size; the caller vouches for as many bytes.
+    let call = unsafe { abi::read(call, (*call).size) };
     guarded(call.error, || {
         // SAFETY: `instance` came from `create` of this very table and is called from one thread at a time.
         let instance = unsafe { &mut *instance.cast::<T>() };

@@ -1,12 +1,11 @@
 //! The checks of a manifest, in order; each has its own error. Nothing of a plugin is used before all have passed.
 #![allow(unsafe_code)]
 
-use std::mem::MaybeUninit;
 use std::path::Path;
 use std::sync::Arc;
 
 use lapidary_abi as abi;
-use lapidary_sdk::{Description, Kind};
+use lapidary_sdk::{Description, Kind, Method};
 
 use super::error::{PluginError, torch_text};
 use super::host::{TorchVersion, running_torch, text};
@@ -17,20 +16,6 @@ use super::settings;
 /// Size of each table in version 1.0 of the ABI. Later fields stand behind these and may be absent.
 const MANIFEST_SIZE: usize = std::mem::offset_of!(abi::Manifest, components) + size_of::<usize>();
 const COMPONENT_SIZE: usize = std::mem::offset_of!(abi::Component, destroy) + size_of::<usize>();
-
-/// Reads a table that another program filled: `size` bytes of it, the rest zero, which means absent.
-///
-/// # Safety
-/// `table` points to `size` readable bytes, and zero is a valid value of every field of `T`.
-unsafe fn read<T>(table: *const T, size: u32) -> T {
-    let mut copy = MaybeUninit::<T>::zeroed();
-    let n = (size as usize).min(size_of::<T>());
-    // SAFETY: both places hold `n` bytes, and the copy is as large as `T`.
-    unsafe {
-        std::ptr::copy_nonoverlapping(table.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), n);
-        copy.assume_init()
-    }
-}
 
 /// Checks what a plugin's entry returned, and has its components describe themselves.
 pub(super) fn accept(
@@ -48,7 +33,7 @@ pub(super) fn accept(
     }
     check_size(path, || "its manifest".to_owned(), size, MANIFEST_SIZE)?;
     // SAFETY: the plugin vouches for `size` bytes; all fields may be zero.
-    let manifest = unsafe { read(manifest, size) };
+    let manifest = unsafe { abi::read(manifest, size) };
     check_abi(path, &manifest)?;
     check_torch(path, &manifest)?;
     // SAFETY: the plugin lends texts that live as long as the process.
@@ -149,7 +134,7 @@ unsafe fn component(
     let size = unsafe { (*table).size };
     check_size(path, || format!("{place}: its table"), size, COMPONENT_SIZE)?;
     // SAFETY: the plugin vouches for `size` bytes; all fields may be zero.
-    let table = unsafe { read(table, size) };
+    let table = unsafe { abi::read(table, size) };
     // SAFETY: the plugin lends texts that live as long as the process.
     let (kind_name, name) = unsafe { (text(table.kind), text(table.name)) };
     let Some(kind) = Kind::from_name(&kind_name) else {
@@ -163,8 +148,9 @@ unsafe fn component(
     if !is_name(&name) {
         return Err(bad(path, place, format!("the name `{name}` {NAMES}")));
     }
-    let native = Native::new(table, kind, name, Arc::clone(origin));
+    let mut native = Native::new(table, kind, name, Arc::clone(origin));
     let description = describe(&native).map_err(|reason| bad(path, native.label(), reason))?;
+    native.offered = description.methods.iter().map(|m| m.number).collect();
     Ok((description, native))
 }
 
@@ -203,19 +189,41 @@ pub(super) fn check_described(description: &Description, kind: Kind) -> Result<(
     if !is_name(&description.name) {
         return Err(format!("the name `{}` {NAMES}", description.name));
     }
-    let offered = &description.methods;
-    let lacking = lapidary_sdk::kinds::methods(kind).into_iter().find(|m| {
-        !offered
-            .iter()
-            .any(|o| o.number == m.number && o.name == m.name)
-    });
-    if let Some(method) = lacking {
-        return Err(format!(
-            "its description lacks method {}, `{}`, which every {kind} has",
-            method.number, method.name
-        ));
-    }
+    check_methods(
+        kind,
+        &lapidary_sdk::kinds::methods(kind),
+        &description.methods,
+    )?;
     settings::check_schema(description)
+}
+
+/// Checks that a component offers what its kind must have, under the kind's names. What it offers beyond that a newer
+/// version may know.
+fn check_methods(kind: Kind, known: &[Method], offered: &[Method]) -> Result<(), String> {
+    for Method {
+        number,
+        name,
+        optional,
+        ..
+    } in known
+    {
+        match offered.iter().find(|o| o.number == *number) {
+            Some(found) if found.name == *name => {}
+            None if *optional => {}
+            Some(found) if *optional => {
+                let found = &found.name;
+                return Err(format!(
+                    "its description calls method {number} `{found}`, which is `{name}` in every {kind} that has it"
+                ));
+            }
+            _ => {
+                return Err(format!(
+                    "its description lacks method {number}, `{name}`, which every {kind} has"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Checks a component of this program.
@@ -233,5 +241,27 @@ fn bad(path: &Path, component: impl Into<String>, reason: impl Into<String>) -> 
         path: path.into(),
         component: component.into(),
         reason: reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn optional_methods_may_be_absent_and_newer_ones_there() {
+        let method = |number, name| Method::new(number, name, &[], &[]);
+        let known = [method(1, "fit"), method(2, "adapt").optional()];
+        let check = |offered: &[Method]| check_methods(Kind::Reducer, &known, offered);
+        assert_eq!(check(&[method(1, "fit")]), Ok(()));
+        assert_eq!(check(&[method(1, "fit"), method(2, "adapt")]), Ok(()));
+        assert_eq!(check(&[method(1, "fit"), method(9, "later")]), Ok(()));
+        let lacking = check(&[method(2, "adapt")]).unwrap_err();
+        assert!(lacking.contains("lacks method 1, `fit`"), "{lacking}");
+        let other = check(&[method(1, "fit"), method(2, "tune")]).unwrap_err();
+        assert!(
+            other.contains("method 2 `tune`, which is `adapt`"),
+            "{other}"
+        );
     }
 }

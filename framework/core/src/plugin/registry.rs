@@ -137,7 +137,7 @@ impl Registry {
     /// # Errors
     /// [`Error::Plugin`] when a component's description cannot be used or its name is taken.
     pub fn add_linked(&mut self) -> Result<()> {
-        lapidary_sdk::host::install(host::table());
+        lapidary_sdk::host::install(*host::table());
         let program = std::env::current_exe().unwrap_or_default();
         let mut accepted = Vec::new();
         for registration in lapidary_sdk::export::registrations() {

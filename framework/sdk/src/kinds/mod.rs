@@ -14,7 +14,7 @@ pub use prompt_strategy::{
 };
 pub use reducer::{Reducer, ReducerContext};
 
-/// The methods of a kind, as written in `ABI.md`. A component answers all of them.
+/// The methods of a kind, as written in `ABI.md`. A component answers all that are not optional.
 pub fn methods(kind: crate::Kind) -> Vec<crate::Method> {
     use crate::Kind;
     match kind {

@@ -24,10 +24,6 @@ pub(super) struct Instance {
     poisoned: Cell<bool>,
 }
 
-// SAFETY: the contract asks that an instance may move between threads; it is called from one at a time, since it is
-// not `Sync`.
-unsafe impl Send for Instance {}
-
 impl Drop for Instance {
     fn drop(&mut self) {
         if let Some(destroy) = self.native.table.destroy {
@@ -73,6 +69,9 @@ impl Instance {
         inputs: &[(&str, &Tensor)],
         arguments: &str,
     ) -> Result<Returned<'_>> {
+        if !self.native.offered.contains(&method.0) {
+            return Err(self.native.failed(method.1, Failure::Unsupported));
+        }
         let (mut reply, mut error) = (Bytes::default(), Bytes::default());
         let mut outputs = Received::default();
         let inputs = lend(inputs);

@@ -29,6 +29,8 @@ pub(super) struct Native {
     pub(super) kind: Kind,
     pub(super) name: String,
     origin: Arc<Origin>,
+    /// Numbers of the methods it describes.
+    pub(super) offered: Vec<u32>,
 }
 
 impl Native {
@@ -43,6 +45,7 @@ impl Native {
             kind,
             name,
             origin,
+            offered: Vec::new(),
         }
     }
 
