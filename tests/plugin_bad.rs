@@ -192,6 +192,8 @@ fn calls_that_go_wrong() {
         ("other output", &["OUTPUT_NAME=\"narrow\""]),
         ("wrong shape", &["OUTPUT=zeros(4, 5, 6)"]),
         ("wrong dtype", &["OUTPUT=zeros(4, 2, 7)"]),
+        ("unknown dtype", &["OUTPUT=zeros(4, 2, 28)"]), // uint32
+        ("other device", &["OUTPUT=elsewhere(4, 2)"]),
     ];
     let failures = faults.iter().enumerate().map(|(i, (fault, macros))| {
         let message = reduce(&shop.plugin(&format!("plugin{i}.so"), macros)).unwrap_err();

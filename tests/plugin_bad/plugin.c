@@ -117,6 +117,14 @@ static void *zeros(int64_t n, int64_t dim, int32_t dtype) {
     return tensor;
 }
 
+// A tensor without memory, on libtorch's device `meta`.
+static void *elsewhere(int64_t n, int64_t dim) {
+    int64_t sizes[2] = {n, dim}, strides[2] = {dim, 1};
+    void *tensor = NULL;
+    aoti_torch_empty_strided(2, sizes, strides, 6, 14, 0, &tensor);
+    return tensor;
+}
+
 static void put(LapidarySink sink, const char *text) { sink.put(sink.ctx, (const uint8_t *)text, strlen(text)); }
 
 static int32_t describe(LapidarySink reply, LapidarySink error) {

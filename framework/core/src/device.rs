@@ -47,7 +47,7 @@ pub fn parse(text: &str) -> Result<Device> {
 pub fn name(device: Device) -> String {
     match device {
         Device::Cuda(n) => format!("cuda:{n}"),
-        _ => "cpu".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
     }
 }
 

@@ -63,7 +63,7 @@ pub fn log(level: Level, target: &str, message: &str) {
 }
 
 /// Reports that `done` of `total` units (0: unknown) of `what` are finished. Call it between units of a long piece of
-/// work.
+/// work. On a thread other than the one that the host called, nothing is shown: it only tells whether to stop.
 ///
 /// # Errors
 /// [`Error::Interrupted`] when the user asked to stop.

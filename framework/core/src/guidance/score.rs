@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::cache::{Asker, Cache};
 use super::measure::{Asking, Measured, fault};
-use super::scores::{Figures, GuidedScores, Tally, check};
+use super::scores::{Figures, GuidedScores, Tally};
 use crate::data::Split;
 use crate::error::{Error, Result};
 
@@ -118,12 +118,6 @@ impl Scorer<'_> {
         let raw = Tensor::f_from_slice(&values)?.f_reshape([n as i64, width as i64])?;
         let scores = self.strategy.calibrate(&raw, &raw);
         let scores = scores.map_err(Error::component("prompt strategy", "calibrate"))?;
-        let m = self.attributes.attributes.len() as i64;
-        check(what, &scores, m)?;
-        if scores.size()[0] != n as i64 {
-            let text = format!("{n} rows went in, {} came out", scores.size()[0]);
-            return Err(fault("prompt strategy", "calibrate", text));
-        }
         let (scores, missing) = fill(&scores)?;
         if n > 0 && missing == 1.0 {
             let reason = tally.problems.first().map_or("no reason given", |p| p);

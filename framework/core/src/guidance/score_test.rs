@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::cell::RefCell;
 use std::sync::Mutex;
 
 use lapidary_sdk::kinds::{Answer, Ask, Attribute, LlmInfo, Prompt, Reading, Request};
@@ -324,35 +323,4 @@ fn scores_survive_storing() {
         .unwrap_err()
         .to_string();
     assert!(message.contains("f32 [N,2]"), "{message}");
-}
-
-/// Gives fewer answers than requests.
-struct Short(RefCell<Fake>);
-stateless!(Short);
-
-impl Llm for Short {
-    fn info(&self) -> SdkResult<LlmInfo> {
-        self.0.borrow().info()
-    }
-    fn answer(&self, requests: &[Request]) -> SdkResult<Vec<Answer>> {
-        self.0.borrow().answer(&requests[1..])
-    }
-}
-
-#[test]
-fn a_model_that_answers_too_little_is_caught() {
-    let llm = Short(RefCell::new(Fake::new(100)));
-    let scorer = Scorer {
-        llm: &llm,
-        strategy: &Plain,
-        strategy_name: "plain 1",
-        attributes: &attributes(),
-        cache: &Cache::in_memory().unwrap(),
-        batch: 5,
-    };
-    let message = scorer
-        .score(&split(), &title, Users::None)
-        .unwrap_err()
-        .to_string();
-    assert!(message.contains("5 requests got 4 answers"), "{message}");
 }

@@ -100,7 +100,7 @@ impl GuidedScores {
 }
 
 /// Refuses a table that is not f32 `[N,m]`.
-pub(super) fn check(what: &str, table: &Tensor, m: i64) -> Result<()> {
+fn check(what: &str, table: &Tensor, m: i64) -> Result<()> {
     let size = table.size();
     match (size.as_slice(), table.kind()) {
         ([_, columns], Kind::Float) if *columns == m => Ok(()),

@@ -77,8 +77,19 @@ unsafe extern "C" fn log(level: u32, target: abi::Str, message: abi::Str) {
 }
 
 thread_local! {
-    /// What the plugin that this thread called is doing.
-    static STAGE: RefCell<Option<(String, progress::Stage)>> = const { RefCell::new(None) };
+    /// The call into a plugin that this thread is in, if it is in one, and what the plugin says it is doing.
+    static CALL: RefCell<Option<Doing>> = const { RefCell::new(None) };
+}
+
+type Doing = Option<(String, progress::Stage)>;
+
+/// Calls into a plugin: what it reports on this thread is shown until it returns. What its own threads report is not,
+/// since nobody could tell when that ends.
+pub(super) fn calling<T>(call: impl FnOnce() -> T) -> T {
+    let outer = CALL.replace(Some(None));
+    let result = call();
+    CALL.set(outer);
+    result
 }
 
 unsafe extern "C" fn report(what: abi::Str, done: u64, total: u64) -> i32 {
@@ -86,21 +97,19 @@ unsafe extern "C" fn report(what: abi::Str, done: u64, total: u64) -> i32 {
     let what = unsafe { text(what) };
     // A panic in the display must not cross into the plugin.
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        STAGE.with_borrow_mut(|stage| {
-            if stage.as_ref().is_none_or(|(name, _)| *name != what) {
-                *stage = Some((what.clone(), progress::begin(&what, total)));
+        CALL.with_borrow_mut(|call| {
+            let Some(doing) = call else { return };
+            if doing.as_ref().is_none_or(|(name, _)| *name != what) {
+                // One ends before the next begins: a stage within another is not shown.
+                *doing = None;
+                *doing = Some((what.clone(), progress::begin(&what, total)));
             }
-            if let Some((_, stage)) = stage {
+            if let Some((_, stage)) = doing {
                 stage.update(done, "");
             }
         });
     }));
     i32::from(interrupt::requested())
-}
-
-/// Ends what a plugin reported on this thread: its call returned.
-pub(super) fn end_stage() {
-    STAGE.with_borrow_mut(|stage| *stage = None);
 }
 
 /// Text of a plugin; what is not UTF-8 is replaced.
@@ -114,4 +123,56 @@ pub(super) unsafe fn text(text: abi::Str) -> String {
     // SAFETY: the caller vouches for the bytes.
     let bytes = unsafe { std::slice::from_raw_parts(text.ptr, text.len) };
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// What was shown of stages whose names begin with `plugin test`.
+    static SHOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    struct Recording;
+
+    impl progress::Display for Recording {
+        fn begin(&self, what: &str, _: u64) -> u64 {
+            let mut shown = SHOWN.lock().unwrap();
+            match what.starts_with("plugin test") {
+                true => shown.push(what.to_owned()),
+                false => return u64::MAX,
+            }
+            shown.len() as u64 - 1
+        }
+
+        fn update(&self, _: u64, _: u64, _: &str) {}
+
+        fn end(&self, stage: u64) {
+            if let Some(name) = SHOWN.lock().unwrap().get_mut(stage as usize) {
+                name.push_str(", ended");
+            }
+        }
+    }
+
+    fn report_on_this_thread(what: &str) {
+        // SAFETY: the text lives until the call returns.
+        assert_eq!(unsafe { report(abi::Str::new(what), 1, 2) }, 0);
+    }
+
+    #[test]
+    fn progress_is_shown_during_a_call_on_the_thread_that_was_called() {
+        progress::install(Box::new(Recording));
+        report_on_this_thread("plugin test outside");
+        calling(|| {
+            report_on_this_thread("plugin test one");
+            report_on_this_thread("plugin test two");
+            std::thread::scope(|s| {
+                s.spawn(|| report_on_this_thread("plugin test worker"));
+            });
+        });
+        report_on_this_thread("plugin test after");
+        let shown = SHOWN.lock().unwrap().clone();
+        assert_eq!(shown, ["plugin test one, ended", "plugin test two, ended"]);
+    }
 }

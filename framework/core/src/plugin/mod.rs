@@ -2,6 +2,7 @@
 //!
 //! [`Registry`] is the way in. What may be in a library is written in `framework/abi/ABI.md`.
 
+mod checked;
 mod error;
 mod handshake;
 mod host;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::error::PluginError;
 use super::native::Native;
 use super::search::{self, SearchPath};
-use super::{handshake, host, loader, settings};
+use super::{checked, handshake, host, loader, settings};
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 
@@ -324,6 +324,12 @@ impl Entry {
     fn key(&self) -> (Kind, String) {
         (self.description.kind, self.description.name.clone())
     }
+
+    /// Kind, name and origin, for messages.
+    fn label(&self) -> String {
+        let Description { kind, name, .. } = &self.description;
+        format!("{kind} `{name}` ({})", self.origin)
+    }
 }
 
 /// Writes the method of [`Registry`] that makes instances of a kind.
@@ -337,8 +343,10 @@ macro_rules! makes {
                 /// [`Error::Unknown`], [`Error::Setting`], or what the component says.
                 pub fn $method(&self, name: &str, settings: &Value, context: &$context) -> Result<Box<$made>> {
                     let settings = self.settings(Kind::$kind, name, settings)?;
-                    match &self.entry(Kind::$kind, name)?.factory {
+                    let entry = self.entry(Kind::$kind, name)?;
+                    match &entry.factory {
                         Factory::$kind(make) => make(&settings, context)
+                            .and_then(|made| checked::$method(made, entry.label(), context))
                             .map_err(Error::component(format!("{} `{name}`", Kind::$kind), "create")),
                         _ => Err(self.unknown(Kind::$kind, name)),
                     }

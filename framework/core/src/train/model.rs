@@ -174,13 +174,6 @@ impl Model {
             .backbone
             .forward(&input, &layout.mask, train)
             .map_err(component("forward"))?;
-        if hidden.size() != input.size() {
-            return Err(Error::Shape {
-                what: "backbone's hidden states".to_owned(),
-                expected: format!("[B,L,d] = {:?}", input.size()),
-                found: format!("{:?}", hidden.size()),
-            });
-        }
         layout.pack(&hidden)
     }
 

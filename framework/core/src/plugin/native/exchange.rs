@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lapidary_abi as abi;
 use lapidary_abi::Status;
@@ -95,21 +96,27 @@ impl Received {
 }
 
 unsafe extern "C" fn give(ctx: *mut c_void, name: abi::Str, tensor: *mut c_void) -> i32 {
-    // SAFETY: a tensor given is ours from here on.
-    let tensor = (!tensor.is_null()).then(|| unsafe { Tensor::from_ptr(tensor.cast()) });
-    if ctx.is_null() {
-        return Status::Error as i32;
+    // SAFETY: the context is the `Received` that made the sink, which outlives the call.
+    let mut received = unsafe { ctx.cast::<Received>().as_mut() };
+    // What looks at a foreign tensor may panic, which must not cross into the component.
+    let taken = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: a tensor given is ours from here on.
+        let tensor = (!tensor.is_null()).then(|| unsafe { Tensor::from_ptr(tensor.cast()) });
+        // SAFETY: the caller lends the name for the duration of the call.
+        let name = unsafe { text(name) };
+        let received = received.as_mut().ok_or("nobody takes it")?;
+        // A tensor without a value cannot even be asked for its type.
+        received.take(name, tensor.filter(Tensor::defined))
+    }));
+    let problem = match taken {
+        Ok(Ok(())) => return Status::Ok as i32,
+        Ok(Err(problem)) => problem,
+        Err(_) => "gave an output that is no tensor".to_owned(),
+    };
+    if let Some(received) = received {
+        received.problem.get_or_insert(problem);
     }
-    // SAFETY: the context is the `Received` that made the sink, which outlives the call; the caller lends the name.
-    let (received, name) = unsafe { (&mut *ctx.cast::<Received>(), text(name)) };
-    // A tensor without a value cannot even be asked for its type.
-    match received.take(name, tensor.filter(Tensor::defined)) {
-        Ok(()) => Status::Ok as i32,
-        Err(problem) => {
-            received.problem.get_or_insert(problem);
-            Status::Error as i32
-        }
-    }
+    Status::Error as i32
 }
 
 /// Lends tensors for the duration of a call.

@@ -6,13 +6,13 @@ use std::ffi::c_void;
 
 use lapidary_abi as abi;
 use lapidary_abi::Status;
-use lapidary_sdk::{Error, Result, State};
+use lapidary_sdk::{Error, Result, State, Stateful};
 use serde::Serialize;
 use tch::Tensor;
 
 use super::exchange::{Bytes, Received, lend};
 use super::returned::Returned;
-use super::{Failure, Native, check};
+use super::{Failure, Native, calling, check};
 
 /// A method: its number, and its name for messages.
 pub(super) type MethodId = (u32, &'static str);
@@ -28,7 +28,7 @@ impl Drop for Instance {
     fn drop(&mut self) {
         if let Some(destroy) = self.native.table.destroy {
             // SAFETY: the pointer came from `create` of the same table and is not used again.
-            unsafe { destroy(self.pointer) };
+            calling(|| unsafe { destroy(self.pointer) });
         }
     }
 }
@@ -87,7 +87,7 @@ impl Instance {
         };
         let invoke = self.function(method.1, self.native.table.invoke)?;
         // SAFETY: the instance is alive and called from one thread; all that the call lends lives until it returns.
-        let code = unsafe { invoke(self.pointer, &raw mut call) };
+        let code = calling(|| unsafe { invoke(self.pointer, &raw mut call) });
         let tensors = self.received(method.1, code, &error, outputs)?;
         Ok(Returned {
             native: &self.native,
@@ -95,48 +95,6 @@ impl Instance {
             tensors,
             reply,
         })
-    }
-
-    pub(super) fn save(&self) -> Result<State> {
-        let (mut reply, mut error) = (Bytes::default(), Bytes::default());
-        let mut outputs = Received::default();
-        let save = self.function("save", self.native.table.save)?;
-        // SAFETY: the instance is alive; the sinks live until the call returns.
-        let code = unsafe { save(self.pointer, outputs.sink(), reply.sink(), error.sink()) };
-        let tensors = self.received("save", code, &error, outputs)?;
-        let returned = Returned {
-            native: &self.native,
-            method: "save",
-            tensors,
-            reply,
-        };
-        let json = match returned.reply.is_empty() {
-            true => serde_json::Value::Null,
-            false => returned.reply()?,
-        };
-        Ok(State {
-            json,
-            tensors: returned.tensors,
-        })
-    }
-
-    pub(super) fn load(&self, state: &State) -> Result<()> {
-        let mut error = Bytes::default();
-        let tensors: Vec<_> = state.tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
-        let inputs = lend(&tensors);
-        let json = state.json.to_string();
-        let load = self.function("load", self.native.table.load)?;
-        // SAFETY: the instance is alive and called from one thread; all that is lent lives until the call returns.
-        let code = unsafe {
-            load(
-                self.pointer,
-                inputs.as_ptr(),
-                inputs.len(),
-                abi::Str::new(&json),
-                error.sink(),
-            )
-        };
-        self.outcome("load", code, &error)
     }
 
     /// The function, unless the instance must not be called any more.
@@ -167,11 +125,51 @@ impl Instance {
     }
 
     fn outcome(&self, method: &str, code: i32, error: &Bytes) -> Result<()> {
-        crate::plugin::host::end_stage();
         check(code, error).map_err(|failure| {
             self.poisoned
                 .set(self.poisoned.get() || matches!(failure, Failure::Panic(_)));
             self.native.failed(method, failure)
         })
+    }
+}
+
+impl Stateful for Instance {
+    fn save(&self) -> Result<State> {
+        let (mut reply, mut error) = (Bytes::default(), Bytes::default());
+        let mut outputs = Received::default();
+        let save = self.function("save", self.native.table.save)?;
+        let sinks = (outputs.sink(), reply.sink(), error.sink());
+        // SAFETY: the instance is alive; the sinks live until the call returns.
+        let code = calling(|| unsafe { save(self.pointer, sinks.0, sinks.1, sinks.2) });
+        let tensors = self.received("save", code, &error, outputs)?;
+        let returned = Returned {
+            native: &self.native,
+            method: "save",
+            tensors,
+            reply,
+        };
+        let json = match returned.reply.is_empty() {
+            true => serde_json::Value::Null,
+            false => returned.reply()?,
+        };
+        Ok(State {
+            json,
+            tensors: returned.tensors,
+        })
+    }
+
+    fn load(&mut self, state: &State) -> Result<()> {
+        let mut error = Bytes::default();
+        let tensors: Vec<_> = state.tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
+        let inputs = lend(&tensors);
+        let json = state.json.to_string();
+        let sink = error.sink();
+        let load = self.function("load", self.native.table.load)?;
+        // SAFETY: the instance is alive and called from one thread; all that is lent lives until the call returns.
+        let code = calling(|| unsafe {
+            let (entries, n) = (inputs.as_ptr(), inputs.len());
+            load(self.pointer, entries, n, abi::Str::new(&json), sink)
+        });
+        self.outcome("load", code, &error)
     }
 }

@@ -1,5 +1,5 @@
-//! Components behind C tables: arguments are encoded, calls made, and everything that comes back is checked before
-//! anyone uses it. A file a kind wraps [`Instance`] into the trait of that kind.
+//! Components behind C tables: arguments are encoded, calls made, and what comes back is decoded. A file a kind gives
+//! [`Instance`] the trait of that kind.
 #![allow(unsafe_code)]
 
 mod backbone;
@@ -18,6 +18,7 @@ use lapidary_abi::Status;
 use lapidary_sdk::{Error, Kind, Result};
 use serde::Serialize;
 
+use super::host::calling;
 use super::registry::{Factory, Origin};
 use exchange::Bytes;
 use instance::{Instance, MethodId};
@@ -28,9 +29,9 @@ pub(super) struct Native {
     table: abi::Component,
     pub(super) kind: Kind,
     pub(super) name: String,
-    origin: Arc<Origin>,
     /// Numbers of the methods it describes.
     pub(super) offered: Vec<u32>,
+    origin: Arc<Origin>,
 }
 
 impl Native {
@@ -44,8 +45,8 @@ impl Native {
             table,
             kind,
             name,
-            origin,
             offered: Vec::new(),
+            origin,
         }
     }
 
@@ -76,15 +77,20 @@ impl Native {
     pub(super) fn describe(&self) -> std::result::Result<String, String> {
         let (mut reply, mut error) = (Bytes::default(), Bytes::default());
         let describe = self.table.describe.ok_or("it cannot describe itself")?;
+        let sinks = (reply.sink(), error.sink());
         // SAFETY: both sinks live until the call returns.
-        let code = unsafe { describe(reply.sink(), error.sink()) };
+        let code = calling(|| unsafe { describe(sinks.0, sinks.1) });
         check(code, &error)
             .map_err(|failure| format!("it could not describe itself: {failure}"))?;
         reply.text().map_err(|e| format!("its description {e}"))
     }
 
     /// Makes an instance.
-    fn create<C: Serialize>(&self, settings: &serde_json::Value, context: &C) -> Result<Instance> {
+    fn create<C: Serialize>(
+        &self,
+        settings: &serde_json::Value,
+        context: &C,
+    ) -> Result<Box<Instance>> {
         #[derive(Serialize)]
         struct Config<'a, C> {
             settings: &'a serde_json::Value,
@@ -98,28 +104,28 @@ impl Native {
             .table
             .create
             .ok_or_else(|| self.error("create", "its function is null"))?;
+        let (config, place, sink) = (abi::Str::new(&config), &raw mut pointer, error.sink());
         // SAFETY: the text, the place and the sink live until the call returns.
-        let code = unsafe { create(abi::Str::new(&config), &raw mut pointer, error.sink()) };
-        super::host::end_stage();
+        let code = calling(|| unsafe { create(config, place, sink) });
         check(code, &error).map_err(|failure| self.failed("create", failure))?;
         if pointer.is_null() {
             return Err(self.error("create", "reported success, but gave no instance"));
         }
-        Ok(Instance::new(self.clone(), pointer))
+        Ok(Box::new(Instance::new(self.clone(), pointer)))
     }
 
     /// How the registry makes instances of it.
     pub(super) fn factory(self) -> Factory {
         match self.kind {
-            Kind::Backbone => Factory::Backbone(Box::new(move |s, c| backbone::make(&self, s, c))),
+            Kind::Backbone => Factory::Backbone(Box::new(move |s, c| Ok(self.create(s, c)?))),
             Kind::BaseEmbedder => {
-                Factory::BaseEmbedder(Box::new(move |s, c| base_embedder::make(&self, s, c)))
+                Factory::BaseEmbedder(Box::new(move |s, c| Ok(self.create(s, c)?)))
             }
-            Kind::Llm => Factory::Llm(Box::new(move |s, c| llm::make(&self, s, c))),
+            Kind::Llm => Factory::Llm(Box::new(move |s, c| Ok(self.create(s, c)?))),
             Kind::PromptStrategy => {
-                Factory::PromptStrategy(Box::new(move |s, c| prompt_strategy::make(&self, s, c)))
+                Factory::PromptStrategy(Box::new(move |s, c| Ok(self.create(s, c)?)))
             }
-            Kind::Reducer => Factory::Reducer(Box::new(move |s, c| reducer::make(&self, s, c))),
+            Kind::Reducer => Factory::Reducer(Box::new(move |s, c| Ok(self.create(s, c)?))),
         }
     }
 
@@ -169,18 +175,60 @@ fn check(code: i32, error: &Bytes) -> std::result::Result<(), Failure> {
     })
 }
 
-/// Passes state through, for the wrapper of a kind.
-macro_rules! stateful {
-    ($wrapper:ty) => {
-        impl lapidary_sdk::Stateful for $wrapper {
-            fn save(&self) -> lapidary_sdk::Result<lapidary_sdk::State> {
-                self.instance.save()
-            }
+#[cfg(test)]
+mod tests {
+    use lapidary_sdk::export::Table;
+    use lapidary_sdk::kinds::reducer::ReducerKind;
+    use lapidary_sdk::kinds::{Reducer, ReducerContext};
+    use lapidary_sdk::{Component, schemars};
+    use tch::Tensor;
 
-            fn load(&mut self, state: &lapidary_sdk::State) -> lapidary_sdk::Result<()> {
-                self.instance.load(state)
-            }
+    use super::super::registry::Place;
+    use super::*;
+
+    #[derive(Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    #[schemars(crate = "lapidary_sdk::schemars")]
+    struct Nothing {}
+
+    struct Same;
+
+    impl Component for Same {
+        const NAME: &'static str = "same";
+        const SUMMARY: &'static str = "For tests.";
+        type Settings = Nothing;
+        type Context = ReducerContext;
+
+        fn create(_: Nothing, _: ReducerContext) -> Result<Self> {
+            Ok(Self)
         }
-    };
+    }
+
+    impl Reducer for Same {
+        fn fit(&mut self, _: &Tensor, _: i64) -> Result<Option<Vec<f64>>> {
+            Ok(None)
+        }
+
+        fn transform(&self, table: &Tensor) -> Result<Tensor> {
+            Ok(table.shallow_clone())
+        }
+    }
+
+    #[test]
+    fn a_method_that_a_component_does_not_list_is_not_called() {
+        let origin = Origin {
+            plugin: "test".to_owned(),
+            version: "1".to_owned(),
+            place: Place::Linked,
+        };
+        let table = Table::<ReducerKind, Same>::COMPONENT;
+        let (kind, name) = (Kind::Reducer, "same".to_owned());
+        let mut native = Native::new(table, kind, name, Arc::new(origin));
+        native.offered = vec![lapidary_sdk::kinds::reducer::method::FIT];
+        let context = ReducerContext { seed: 0 };
+        let mut made = native.create(&serde_json::json!({}), &context).unwrap();
+        let table = Tensor::from_slice(&[1.0f32]);
+        assert!(made.fit(&table, 1).is_ok());
+        let message = made.transform(&table).unwrap_err().to_string();
+        assert!(message.ends_with("transform: the component does not support this method"));
+    }
 }
-use stateful;

@@ -4,42 +4,21 @@ use lapidary_sdk::Result;
 use lapidary_sdk::kinds::prompt_strategy::{
     ReadArguments, RequestsArguments, RequestsReply, method,
 };
-use lapidary_sdk::kinds::{
-    Answer, PromptStrategy, PromptStrategyContext, Reading, Request, Subject,
-};
-use tch::{Kind as DType, Tensor};
+use lapidary_sdk::kinds::{Answer, PromptStrategy, Reading, Request, Subject};
+use tch::Tensor;
 
-use super::{Instance, Native, stateful};
+use super::{Instance, MethodId};
 
-const REQUESTS: super::MethodId = (method::REQUESTS, "requests");
-const READ: super::MethodId = (method::READ, "read");
-const CALIBRATE: super::MethodId = (method::CALIBRATE, "calibrate");
+const REQUESTS: MethodId = (method::REQUESTS, "requests");
+const READ: MethodId = (method::READ, "read");
+const CALIBRATE: MethodId = (method::CALIBRATE, "calibrate");
 
-struct NativePromptStrategy {
-    instance: Instance,
-    n_attributes: i64,
-}
-
-stateful!(NativePromptStrategy);
-
-pub(super) fn make(
-    native: &Native,
-    settings: &serde_json::Value,
-    context: &PromptStrategyContext,
-) -> Result<Box<dyn PromptStrategy>> {
-    Ok(Box::new(NativePromptStrategy {
-        instance: native.create(settings, context)?,
-        n_attributes: context.attributes.attributes.len() as i64,
-    }))
-}
-
-impl PromptStrategy for NativePromptStrategy {
+impl PromptStrategy for Instance {
     fn requests(&self, subject: &Subject) -> Result<Vec<Request>> {
         let arguments = RequestsArguments {
             subject: subject.clone(),
         };
-        let returned = self.instance.call_with(REQUESTS, &[], &arguments)?;
-        let RequestsReply { requests } = returned.reply()?;
+        let RequestsReply { requests } = self.call_with(REQUESTS, &[], &arguments)?.reply()?;
         Ok(requests)
     }
 
@@ -48,14 +27,11 @@ impl PromptStrategy for NativePromptStrategy {
             subject: subject.clone(),
             answers: answers.to_vec(),
         };
-        self.instance.call_with(READ, &[], &arguments)?.reply()
+        self.call_with(READ, &[], &arguments)?.reply()
     }
 
     fn calibrate(&self, raw: &Tensor, reference: &Tensor) -> Result<Tensor> {
         let inputs = [("raw", raw), ("reference", reference)];
-        let mut returned = self.instance.call(CALIBRATE, &inputs)?;
-        let rows = raw.size().first().copied().unwrap_or(-1);
-        let shape = [("N", rows), ("m", self.n_attributes)];
-        returned.take("scores", DType::Float, &shape, raw)
+        self.call(CALIBRATE, &inputs)?.take("scores")
     }
 }
