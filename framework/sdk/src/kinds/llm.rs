@@ -109,13 +109,36 @@ pub enum Ask {
 pub enum Answer {
     /// For [`Ask::Likelihood`]: one value a continuation.
     Likelihood {
-        /// Sum of the natural log-probabilities of the continuation's tokens.
+        /// Sum of the natural log-probabilities of the continuation's tokens: finite.
+        #[serde(with = "finite")]
         log_probs: Vec<f64>,
         /// How many tokens the continuation has.
         tokens: Vec<u32>,
     },
     /// For [`Ask::Complete`]: the text.
     Text(String),
+}
+
+/// Log-probabilities as JSON, which has no infinity and no NaN and would make them null.
+mod finite {
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
+        match values.iter().find(|v| !v.is_finite()) {
+            Some(odd) => Err(S::Error::custom(format!("{odd} {NEEDED}"))),
+            None => values.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+        let values = Vec::<Option<f64>>::deserialize(from)?.into_iter();
+        let values: Option<Vec<f64>> = values.collect();
+        values.ok_or_else(|| D::Error::custom(format!("null {NEEDED}")))
+    }
+
+    const NEEDED: &str = "cannot be a log-probability: it must be finite, for what cannot be at all a very low number";
 }
 
 /// What the host tells a language model on creation.
@@ -174,5 +197,34 @@ impl<T: Component<Context = LlmContext> + Llm> Serve<T> for LlmKind {
             }
             other => Err(Error::Unsupported(other)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_probabilities_are_finite() {
+        let answer = |log_prob| Answer::Likelihood {
+            log_probs: vec![-1.5, log_prob],
+            tokens: vec![2, 1],
+        };
+        let good = serde_json::to_string(&answer(-2e30)).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Answer>(&good).unwrap(),
+            answer(-2e30)
+        );
+        for odd in [f64::NEG_INFINITY, f64::NAN] {
+            let message = serde_json::to_string(&answer(odd)).unwrap_err().to_string();
+            assert!(message.contains("must be finite"), "{message}");
+        }
+        let null = good.replace("-1.5", "null");
+        let error = serde_json::from_str::<Answer>(&null).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.starts_with("null cannot be a log-prob"),
+            "{message}"
+        );
     }
 }
