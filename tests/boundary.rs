@@ -1,5 +1,10 @@
 //! A component does the same linked in and loaded, and trains through the boundary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 #[path = "fixtures/sample_plugin.rs"]
 mod sample_plugin;

@@ -10,7 +10,12 @@
 //! It runs each suite twice, with the component linked into the test and with the component of the built library, and
 //! compares the numbers. Link one plugin into a test program, not more: each exports the same symbol.
 // A failed check ends the test with its message, as assertions do.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used
+)]
 
 pub mod conformance;
 pub mod library;

@@ -3,6 +3,7 @@
 //! A model comes from a GGUF file or a Hugging Face folder ([`files`]); its weights ([`weights`]) make a [`model`], its
 //! tokenizer and chat template a [`tokenizer`]. Requests become token trees ([`tree`]); [`likelihood`] asks for
 //! probabilities, [`generate`] writes. [`local`] is the component.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod attention;
 pub mod cache;

@@ -1,5 +1,10 @@
 //! PPMI-SVD against dense numpy (`fixtures/make_dense.py`), and by what it promises.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 use lapidary_ppmi_svd::{PpmiSvd, Settings};
 use lapidary_sdk::component::find;

@@ -3,6 +3,7 @@
 //! - [`ScorePhrases`]: how likely are phrases that name the attribute? For models of any size; needs no generation.
 //! - [`ScoreDigits`]: which digit is expected on a scale? For models that can use a scale.
 //! - [`ScoreJson`]: one written answer for all attributes. For large models.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod calibration;
 mod digits;

@@ -1,5 +1,10 @@
 //! Principal components, against scikit-learn's (`fixtures/make_pca.py`) and by what they promise.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! Times forward and backward passes on a training batch without padding: CPU, f32, B = 256, L = 50, d = 64, 2 layers.
 //!
 //! `OMP_NUM_THREADS=1 cargo run -p lapidary-sasrec --example passes`
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 use std::time::Instant;
 

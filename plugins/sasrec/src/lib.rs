@@ -2,6 +2,7 @@
 //!
 //! W.-C. Kang, J. McAuley, *Self-Attentive Sequential Recommendation*, ICDM 2018,
 //! <https://arxiv.org/abs/1808.09781>. See [`SasRec`] for the layers and for where they differ from the paper.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod attention;
 mod dropout;

@@ -1,5 +1,10 @@
 //! Hidden states against those of an independent PyTorch run (`fixtures/make_reference.py`).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 mod common;
 

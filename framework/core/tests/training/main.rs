@@ -3,7 +3,12 @@
 //! These tests compare weights bit by bit. libtorch has one generator for the whole process, so they have a process of
 //! their own, and all that draw from it take turns.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 mod adam;
 mod asking;

@@ -1,5 +1,5 @@
 //! What the tests of this crate share.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::disallowed_methods)]
 
 use lapidary_sasrec::{SasRec, Settings};
 use lapidary_sdk::prelude::*;
