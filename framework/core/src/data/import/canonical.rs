@@ -85,7 +85,8 @@ pub(super) fn table_items(texts: &mut Texts<'_>, path: &Path, columns: &TextColu
     table.place(&Column::Name(id.clone()))?;
     let header = table.header.clone().unwrap_or_default();
     while let Some((line, record)) = table.next()? {
-        let outcome = table::check_width(record, Some(header.len())).and_then(|()| {
+        let whole = record.and_then(|r| table::check_width(r, Some(header.len())));
+        let outcome = whole.and_then(|record| {
             let cells = header.iter().zip(record).map(|(name, cell)| {
                 Ok((name.clone(), Value::String(values::text(cell)?.to_owned())))
             });

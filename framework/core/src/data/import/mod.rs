@@ -8,6 +8,7 @@ pub(super) mod canonical;
 mod catalogue;
 pub(super) mod detect;
 mod dialect;
+mod fields;
 mod movielens;
 mod parquet_rows;
 mod python_literal;

@@ -69,7 +69,7 @@ pub(super) fn items(texts: &mut Texts<'_>, path: &Path) -> Result<()> {
     };
     let mut table = Table::open(path, &dialect, None, &texts.meter)?;
     while let Some((line, record)) = table.next()? {
-        let outcome: LineResult<ItemText> = read(record);
+        let outcome: LineResult<ItemText> = record.and_then(read);
         texts
             .bad
             .note(path, line, outcome.map(|item| texts.catalogue.put(item)))?;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -92,7 +92,11 @@ fn read_error(path: &Path, line: u64, error: std::io::Error) -> Error {
 pub(super) struct Lines {
     path: PathBuf,
     text: Box<dyn BufRead>,
+    /// Whole lines that were read and given back.
+    again: Cursor<Vec<u8>>,
     line: Vec<u8>,
+    /// Length of the first of the lines that are joined in `line`.
+    first: usize,
     number: u64,
 }
 
@@ -103,7 +107,9 @@ impl Lines {
         Ok(Self {
             path: path.to_path_buf(),
             text,
+            again: Cursor::default(),
             line: Vec::new(),
+            first: 0,
             number: 0,
         })
     }
@@ -116,17 +122,30 @@ impl Lines {
                 return Ok(None);
             }
         }
+        self.first = self.line.len();
         Ok(Some((self.number, &self.line)))
     }
 
-    /// The line that was read last, joined with the one after it; none at the end of the file.
-    pub fn longer(&mut self) -> Result<Option<&[u8]>> {
+    /// Joins the next line to the one that was read last, and returns it; none at the end of the file, or when both
+    /// have more than `longest` bytes.
+    pub fn longer(&mut self, longest: usize) -> Result<Option<&[u8]>> {
         self.line.push(b'\n');
-        Ok(if self.read_on()? {
-            Some(&self.line)
-        } else {
-            None
-        })
+        let start = self.line.len();
+        let joined = self.read_on()? && self.line.len() <= longest;
+        Ok(joined.then(|| &self.line[start..]))
+    }
+
+    /// Takes all lines apart that were joined: the next one is the one after the first of them, which is line `number`.
+    pub fn part(&mut self, number: u64) {
+        let mut again = self.line.split_off(self.first);
+        if !again.is_empty() {
+            again.remove(0);
+            again.push(b'\n');
+        }
+        let read = self.again.position() as usize;
+        again.extend(&self.again.get_ref()[read..]);
+        self.again = Cursor::new(again);
+        self.number = number;
     }
 
     fn read_on(&mut self) -> Result<bool> {
@@ -135,7 +154,11 @@ impl Lines {
             interrupt::check()?;
         }
         let start = self.line.len();
-        let read = self.text.read_until(b'\n', &mut self.line);
+        let again = self.again.read_until(b'\n', &mut self.line);
+        let read = again.and_then(|read| match read {
+            0 => self.text.read_until(b'\n', &mut self.line),
+            read => Ok(read),
+        });
         let read = read.map_err(|e| read_error(&self.path, self.number, e))?;
         while self.line.len() > start && matches!(self.line.last(), Some(b'\n' | b'\r')) {
             self.line.pop();

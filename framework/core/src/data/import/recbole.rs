@@ -50,7 +50,8 @@ pub(super) fn items(texts: &mut Texts<'_>, path: &Path) -> Result<()> {
     let names = table.header.clone().unwrap_or_default();
     table.place(&"item_id".into())?;
     while let Some((line, record)) = table.next()? {
-        let outcome = table::check_width(record, Some(names.len())).and_then(|()| {
+        let whole = record.and_then(|r| table::check_width(r, Some(names.len())));
+        let outcome = whole.and_then(|record| {
             let mut item = ItemText::default();
             for ((name, kind), cell) in names.iter().zip(&types).zip(record) {
                 set(&mut item, name, kind, values::text(cell)?)?;

@@ -7,6 +7,7 @@ use csv::ByteRecord;
 use super::Job;
 use super::bad::{LineError, LineResult};
 use super::dialect::{Dialect, dialect, is_parquet};
+use super::fields::{split, split_quoted};
 use super::parquet_rows::ParquetRows;
 use super::reader::{Lines, Meter};
 use super::rows::Row;
@@ -100,8 +101,8 @@ enum Records {
 }
 
 impl Records {
-    /// The line of the record that was read, from 1; none at the end.
-    fn next(&mut self, path: &Path, record: &mut ByteRecord) -> Result<Option<u64>> {
+    /// The line of the record that was read, from 1, and whether it is one; none at the end.
+    fn next(&mut self, record: &mut ByteRecord) -> Result<Option<(u64, LineResult<()>)>> {
         match self {
             Self::Split { lines, separator } => {
                 let Some((number, line)) = lines.next()? else {
@@ -109,75 +110,34 @@ impl Records {
                 };
                 record.clear();
                 split(line, separator, |field| record.push_field(field));
-                Ok(Some(number))
+                Ok(Some((number, Ok(()))))
             }
             Self::Quoted { lines, separator } => {
                 let Some((number, line)) = lines.next()? else {
                     return Ok(None);
                 };
-                let mut whole = split_quoted(line, *separator, record);
-                while !whole {
-                    whole = match lines.longer()? {
-                        Some(line) if line.len() < LONGEST => {
-                            split_quoted(line, *separator, record)
-                        }
-                        _ => {
-                            let reason = "a quote is opened and not closed";
-                            return Err(Error::data(path, Some(number), reason));
-                        }
+                record.clear();
+                let (mut field, mut quoted) = (Vec::new(), false);
+                split_quoted(line, *separator, record, &mut field, &mut quoted);
+                while quoted {
+                    let Some(line) = lines.longer(LONGEST)? else {
+                        // The quote may be a slip, so the lines after it are read by themselves.
+                        lines.part(number);
+                        let open = LineError::bare("a quote is opened and not closed");
+                        return Ok(Some((number, Err(open))));
                     };
+                    field.push(b'\n');
+                    split_quoted(line, *separator, record, &mut field, &mut quoted);
                 }
-                Ok(Some(number))
+                Ok(Some((number, Ok(()))))
             }
-            Self::Parquet(rows) => rows.next_record(record),
+            Self::Parquet(rows) => Ok(rows.next_record(record)?.map(|row| (row, Ok(())))),
         }
     }
 }
 
-/// A field with line breaks is no longer than this, in bytes.
+/// A record with line breaks is no longer than this, in bytes.
 const LONGEST: usize = 1 << 20;
-
-/// Splits a line of CSV (RFC 4180); false when it ends within quotes.
-fn split_quoted(line: &[u8], separator: u8, record: &mut ByteRecord) -> bool {
-    record.clear();
-    let mut field = Vec::new();
-    let (mut quoted, mut at) = (false, 0);
-    while let Some(byte) = line.get(at) {
-        let doubled = quoted && line.get(at + 1) == Some(&b'"');
-        match *byte {
-            b'"' if doubled => {
-                field.push(b'"');
-                at += 1;
-            }
-            b'"' if quoted || field.is_empty() => quoted = !quoted,
-            byte if byte == separator && !quoted => {
-                record.push_field(&field);
-                field.clear();
-            }
-            byte => field.push(byte),
-        }
-        at += 1;
-    }
-    record.push_field(&field);
-    !quoted
-}
-
-fn split(line: &[u8], separator: &[u8], mut field: impl FnMut(&[u8])) {
-    if let [byte] = separator {
-        return line.split(|b| b == byte).for_each(field);
-    }
-    let (mut start, mut at) = (0, 0);
-    while at + separator.len() <= line.len() {
-        if line[at..].starts_with(separator) {
-            field(&line[start..at]);
-            at += separator.len();
-            start = at;
-        } else {
-            at += 1;
-        }
-    }
-    field(&line[start..]);
-}
 
 /// A table being read.
 pub(super) struct Table {
@@ -219,15 +179,14 @@ impl Table {
         };
         let mut header = None;
         if dialect.header {
-            let Some(line) = records.next(path, &mut record)? else {
+            let Some((line, whole)) = records.next(&mut record)? else {
                 return Err(Error::data(path, None, "is empty; a header is needed"));
             };
-            let names = record.iter().map(|f| values::text(f).map(str::to_owned));
-            let names = names.collect::<std::result::Result<Vec<_>, _>>();
-            header = Some(
-                names
-                    .map_err(|e| Error::data(path, Some(line), format!("header: {}", e.reason)))?,
-            );
+            let name = |field| values::text(field).map(str::to_owned);
+            let names = whole.and_then(|()| record.iter().map(name).collect());
+            header = Some(names.map_err(|e: LineError| {
+                Error::data(path, Some(line), format!("header: {}", e.reason))
+            })?);
         }
         Ok(Self {
             path: path.to_path_buf(),
@@ -274,12 +233,12 @@ impl Table {
         }
     }
 
-    /// The next record and its line from 1 (for Parquet, its row).
-    pub fn next(&mut self) -> Result<Option<(u64, &ByteRecord)>> {
-        let Some(line) = self.records.next(&self.path, &mut self.record)? else {
+    /// The line from 1 (for Parquet, the row) of the next record, and the record.
+    pub fn next(&mut self) -> Result<Option<(u64, LineResult<&ByteRecord>)>> {
+        let Some((line, whole)) = self.records.next(&mut self.record)? else {
             return Ok(None);
         };
-        Ok(Some((line, &self.record)))
+        Ok(Some((line, whole.map(|()| &self.record))))
     }
 }
 
@@ -296,7 +255,7 @@ pub(super) fn field(record: &ByteRecord, place: usize) -> LineResult<&[u8]> {
 }
 
 /// Refuses records of another length than the header.
-pub(super) fn check_width(record: &ByteRecord, width: Option<usize>) -> LineResult<()> {
+pub(super) fn check_width(record: &ByteRecord, width: Option<usize>) -> LineResult<&ByteRecord> {
     match width {
         Some(width) if width != record.len() => {
             let found = record.len();
@@ -304,7 +263,7 @@ pub(super) fn check_width(record: &ByteRecord, width: Option<usize>) -> LineResu
                 "the line has {found} fields, the header {width}"
             )))
         }
-        _ => Ok(()),
+        _ => Ok(record),
     }
 }
 
@@ -344,48 +303,20 @@ pub(super) fn interactions_of(
     let width = table.header.as_ref().map(Vec::len);
     while let Some((line, record)) = table.next()? {
         let rows = &mut job.rows;
-        let outcome = check_width(record, width).and_then(|()| {
-            let text = |place| values::text(field(record, place)?);
-            rows.push(&Row {
-                user: text(user)?,
-                item: text(item)?,
-                rating: rating.map_or(Ok(None), |at| values::rating(text(at)?))?,
-                time: time
-                    .map(|at| values::time(text(at)?, layout.unit))
-                    .transpose()?,
-            })
-        });
+        let outcome = record
+            .and_then(|r| check_width(r, width))
+            .and_then(|record| {
+                let text = |place| values::text(field(record, place)?);
+                rows.push(&Row {
+                    user: text(user)?,
+                    item: text(item)?,
+                    rating: rating.map_or(Ok(None), |at| values::rating(text(at)?))?,
+                    time: time
+                        .map(|at| values::time(text(at)?, layout.unit))
+                        .transpose()?,
+                })
+            });
         job.bad.note(path, line, outcome)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn csv_is_split_as_the_csv_crate_splits_it(
-            fields in prop::collection::vec("[a,\" \n\u{e9}]{0,6}", 1..5)
-        ) {
-            let mut written = csv::WriterBuilder::new().from_writer(Vec::new());
-            written.write_record(&fields).unwrap_or_default();
-            let mut line = written.into_inner().unwrap_or_default();
-            line.pop();
-            let mut record = ByteRecord::new();
-            prop_assert!(split_quoted(&line, b',', &mut record));
-            let found: Vec<_> = record.iter().map(String::from_utf8_lossy).collect();
-            prop_assert_eq!(found, fields);
-        }
-    }
-
-    #[test]
-    fn quotes_within_a_field_stay_and_open_ones_are_told() {
-        let mut record = ByteRecord::new();
-        assert!(split_quoted(b"5\" disk,,x", b',', &mut record));
-        assert_eq!(record, ByteRecord::from(vec!["5\" disk", "", "x"]));
-        assert!(!split_quoted(b"a,\"b", b',', &mut record));
-    }
 }

@@ -84,6 +84,31 @@ fn lines_of_csv_are_counted_with_the_empty_ones_and_those_in_quotes() {
 }
 
 #[test]
+fn an_open_quote_is_a_bad_line_and_the_lines_after_it_are_read() {
+    let mut text =
+        "userId,movieId,rating,timestamp\nu,1,2,3\n\"open,1,2,3\r\n\nu,2,2,4\n".to_owned();
+    (0..100_000).for_each(|n| text += &format!("v,{n},2,{n}\n"));
+    text += "\"last,1,2,3";
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ratings.csv"), text).unwrap();
+    let spec = ImportSpec {
+        skip_bad: true,
+        ..of_folder(folder.path())
+    };
+    let (data, report) = imported(&spec).unwrap();
+    assert_eq!(data.interactions(), 100_002);
+    let bad = &report.bad[..];
+    assert_eq!((bad.len(), bad[0].count), (1, 2), "{bad:?}");
+    assert_eq!(bad[0].reason, "a quote is opened and not closed");
+    let places: Vec<_> = bad[0]
+        .first
+        .iter()
+        .map(|p| p.rsplit(':').next().unwrap())
+        .collect();
+    assert_eq!(places, ["3", "100006"]);
+}
+
+#[test]
 fn bad_lines_are_counted_when_told() {
     let rows = "u\ti\t5\t10\nu\ti\tx\t1\nu\tj\ty\t1\nu\tj\n\tj\t1\t1\nu\tk\t4\t12\nu\tk\tz\t1\nu\tk\tw\t1\n";
     let folder = source(rows);
