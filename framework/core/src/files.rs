@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// What names of files and folders begin with while they are written.
+pub(crate) const NEW: &str = ".new-";
+
 /// Writes a file and the folder it stands in. `write` fills an empty file beside the place: readers see the old file or
 /// the new one, also after a power cut.
 ///
@@ -60,7 +63,7 @@ pub(crate) fn publish_by<T>(
 fn beside(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder
-        .prefix(".new-")
+        .prefix(NEW)
         .permissions(Permissions::from_mode(mode));
     builder
 }

@@ -16,6 +16,7 @@ pub mod files;
 pub mod fingerprint;
 pub mod guidance;
 pub mod interrupt;
+mod lock;
 pub mod pipeline;
 pub mod plugin;
 pub mod progress;

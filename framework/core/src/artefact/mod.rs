@@ -4,8 +4,9 @@
 //! ever sees half of one; it is checked when it is read, and made again when it does not hold.
 
 mod content;
-mod lock;
 mod store;
+
+use crate::lock;
 
 pub use content::Content;
 pub(crate) use content::{read_json, write_json, write_tensors};

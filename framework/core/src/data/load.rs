@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::dataset::Dataset;
 use super::import::detect::{Sources, sources};
 use super::import::{ImportReport, ImportSpec, import_files};
-use super::store::{MANIFEST, VERSION};
+use super::store::{MANIFEST, TEMPORARY, VERSION};
 use crate::artefact::write_json;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::fingerprint::{Builder, Fingerprint};
-use crate::interrupt;
+use crate::{interrupt, lock};
 
 /// Opens the data set that a TOML file describes. It is imported into the folder `cache` when it is not there yet, when
 /// the description or a source file changed, or when the stored form is damaged.
@@ -33,10 +33,19 @@ pub fn load(spec: &ImportSpec, cache: &Path) -> Result<(Dataset, Option<ImportRe
     let sources = sources(spec)?;
     std::fs::create_dir_all(cache).map_err(Error::io(cache))?;
     let key = key(spec, &sources, &Stamps::in_folder(cache))?;
-    let folder = cache.join(format!("{}-{}", safe(&spec.name), key.short()));
+    let name = format!("{}-{}", safe(&spec.name), key.short());
+    let folder = cache.join(&name);
+    // A sound one needs no lock, so a cache that cannot be written serves. Otherwise another process may be about to
+    // replace it, and what is wrong with it is looked at again when that one is done.
+    if let Ok(data) = Dataset::open(&folder) {
+        return Ok((data, None));
+    }
+    let what = format!("the data set `{}`", spec.name);
+    let _lock = lock::take(&cache.join(format!(".{name}.lock")), &what)?;
     match open(&folder)? {
         Some(data) => Ok((data, None)),
         None => {
+            remove_leftovers(cache);
             let report = import_files(spec, &sources, &folder)?;
             Ok((Dataset::open(&folder)?, Some(report)))
         }
@@ -55,6 +64,29 @@ fn open(folder: &Path) -> Result<Option<Dataset>> {
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Removes what imports that were killed left in the cache; one that runs is not a day old.
+fn remove_leftovers(cache: &Path) {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let is_old = |path: &Path| {
+        let changed = path.metadata().and_then(|about| about.modified());
+        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > DAY))
+    };
+    for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let temporary = TEMPORARY
+            .iter()
+            .any(|p| name.to_string_lossy().starts_with(p));
+        if temporary && is_old(&path) {
+            match std::fs::remove_dir_all(&path) {
+                Ok(()) => {
+                    tracing::debug!("removed {}, left by a run that was killed", path.display())
+                }
+                Err(error) => tracing::debug!("{}: {error}", path.display()),
+            }
+        }
     }
 }
 

@@ -18,6 +18,8 @@ use crate::fingerprint::{Builder, Fingerprint};
 
 /// The layout's version; another one is imported anew.
 pub(super) const VERSION: u32 = 1;
+/// What names of temporary folders begin with: of one being written, and of one being replaced.
+pub(super) const TEMPORARY: [&str; 2] = [files::NEW, ".old-"];
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const OFFSETS: &str = "offsets.i64";
 pub(super) const ITEMS: &str = "items.i32";
@@ -197,7 +199,7 @@ fn swap(fresh: &Path, folder: &Path) -> Result<()> {
             continue;
         }
         let old = tempfile::Builder::new()
-            .prefix(".old-")
+            .prefix(TEMPORARY[1])
             .tempdir_in(fresh.parent().unwrap_or(folder))
             .map_err(Error::io(folder))?;
         // Someone else may have moved it first; then the next round finds the place free.

@@ -127,17 +127,46 @@ fn a_damaged_import_is_made_again() {
 }
 
 #[test]
-fn imports_at_the_same_time_agree() {
+fn an_import_removes_what_killed_ones_left() {
     let (folder, path) = described("path = \".\"");
     let cache = folder.path().join("cache");
-    std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| load_toml(&path, &cache).unwrap().interactions()))
-            .collect();
-        runs.into_iter()
-            .for_each(|run| assert_eq!(run.join().unwrap(), 3));
-    });
-    assert_eq!(stored(&cache).len(), 1);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(90_000);
+    for (name, old) in [
+        (".new-a", true),
+        (".old-b", true),
+        (".new-c", false),
+        ("mine", true),
+    ] {
+        fs::create_dir_all(cache.join(name).join("data")).unwrap();
+        let made = fs::File::open(cache.join(name)).unwrap();
+        if old {
+            made.set_modified(long_ago).unwrap();
+        }
+    }
+    load_toml(&path, &cache).unwrap();
+    let there = [".new-a", ".old-b", ".new-c", "mine"].map(|n| cache.join(n).exists());
+    assert_eq!(there, [false, false, true, true]);
+}
+
+#[test]
+fn imports_at_the_same_time_agree_and_one_of_them_does_the_work() {
+    let (folder, path) = described("path = \".\"");
+    let spec = ImportSpec::from_toml(&path).unwrap();
+    for round in 0..20 {
+        let cache = folder.path().join(round.to_string());
+        let start = std::sync::Barrier::new(4);
+        let run = || {
+            start.wait();
+            let (data, report) = load(&spec, &cache).unwrap();
+            assert_eq!(data.interactions(), 3);
+            usize::from(report.is_some())
+        };
+        let imports: usize = std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+            runs.into_iter().map(|run| run.join().unwrap()).sum()
+        });
+        assert_eq!((imports, stored(&cache).len()), (1, 1));
+    }
 }
 
 #[test]

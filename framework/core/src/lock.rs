@@ -1,4 +1,4 @@
-//! One process at a time works on an artefact; others wait for what it makes.
+//! One process at a time makes a thing; others wait for what it makes.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -8,12 +8,15 @@ use crate::error::{Error, Result};
 use crate::interrupt;
 
 /// A held lock; dropping it, or the end of the process, frees it.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
-/// Takes the lock at `path`, waiting while another process holds it.
-pub(super) fn take(path: &Path, what: &str) -> Result<Lock> {
+/// Takes the lock at `path`, waiting while another one holds it.
+///
+/// # Errors
+/// [`Error::Io`] when the file cannot be made; [`Error::Interrupted`].
+pub(crate) fn take(path: &Path, what: &str) -> Result<Lock> {
     let file = File::options()
         .create(true)
         .truncate(false)
