@@ -68,7 +68,8 @@ pub(super) struct Rows {
     item: Vec<u32>,
     time: Vec<i64>,
     rating: Vec<f32>,
-    untimed: u64,
+    timed: bool,
+    untimed: bool,
     pub read: u64,
     pub dropped: Dropped,
 }
@@ -99,6 +100,9 @@ impl Rows {
     }
 
     fn push_dated(&mut self, row: &Row<'_>) -> LineResult<()> {
+        // Before the dates are looked at: what has no time must not pass for an interaction of 1970.
+        self.timed |= row.time.is_some();
+        self.untimed |= row.time.is_none();
         let time = row.time.unwrap_or(0);
         let early = self.filters.from.is_some_and(|from| time < from.0);
         if early || self.filters.until.is_some_and(|until| time >= until.0) {
@@ -106,7 +110,6 @@ impl Rows {
             return Ok(());
         }
         let (user, item) = (self.users.of(row.user)?, self.items.of(row.item)?);
-        self.untimed += u64::from(row.time.is_none());
         self.user.push(user);
         self.item.push(item);
         self.time.push(time);
@@ -120,12 +123,11 @@ impl Rows {
     /// # Errors
     /// [`Error::Setting`] when the filters need times that are not there, or leave nothing.
     pub fn into_contents(mut self, name: &str) -> Result<(Contents, Dropped)> {
-        let timed = self.untimed == 0;
-        if !timed && self.untimed != self.user.len() as u64 {
+        if self.timed && self.untimed {
             let reason = "some of the interactions have a time and some have none";
             return Err(Error::setting(format!("data set `{name}`"), reason));
         }
-        if !timed && (self.filters.from.is_some() || self.filters.until.is_some()) {
+        if self.untimed && (self.filters.from.is_some() || self.filters.until.is_some()) {
             let reason = "`from` and `until` need times, and the source has none";
             return Err(Error::setting(
                 format!("data set `{name}`: filters"),
@@ -141,6 +143,7 @@ impl Rows {
                 self.why_empty(),
             ));
         }
+        let timed = !self.untimed;
         Ok(self.compact(name, timed))
     }
 

@@ -109,22 +109,29 @@ fn filters_that_leave_nothing_say_why() {
 #[test]
 fn dates_need_times() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join("interactions.tsv"),
-        "user_id\titem_id\nu\ti\n",
-    )
-    .unwrap();
-    let filters = Filters {
-        until: Some(Moment(1)),
-        ..Filters::default()
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("untimed.tsv", "user_id\titem_id\nu\ti\n");
+    write("timed.tsv", "user_id\titem_id\ttimestamp\nu\tj\t20\n");
+    let refused = |files: &[&str], from, until| {
+        let filters = Filters {
+            from: Some(Moment(from)),
+            until: Some(Moment(until)),
+            ..Filters::default()
+        };
+        let spec = ImportSpec {
+            filters,
+            interactions: files.iter().map(PathBuf::from).collect(),
+            ..of_folder(folder.path())
+        };
+        imported(&spec).unwrap_err().to_string()
     };
-    let error = imported(&ImportSpec {
-        filters,
-        ..of_folder(folder.path())
-    })
-    .unwrap_err()
-    .to_string();
-    assert!(error.contains("`from` and `until` need times"), "{error}");
+    // Whether 1970 is within the dates or not.
+    for from in [-1, 10] {
+        let error = refused(&["untimed.tsv"], from, 30);
+        assert!(error.contains("`from` and `until` need times"), "{error}");
+        let error = refused(&["timed.tsv", "untimed.tsv"], from, 30);
+        assert!(error.contains("and some have none"), "{error}");
+    }
 }
 
 /// The largest part in which every user and item has k interactions, by peeling one vertex at a time.
