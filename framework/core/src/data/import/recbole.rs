@@ -27,19 +27,25 @@ const CATEGORIES: [&str; 5] = ["categories", "category", "class", "genre", "genr
 
 /// Reads a `.inter` file.
 pub(super) fn interactions(job: &mut Job, path: &Path, columns: &Columns) -> Result<()> {
+    let dialect = Dialect::new("\t", true);
+    let mut table = Table::open(path, &dialect, None, &job.meter)?;
+    untyped(path, &mut table)?;
     let named =
         |column: &Option<Column>, default: &str| column.clone().unwrap_or_else(|| default.into());
+    let header = table.header.as_deref().unwrap_or_default();
+    let if_there = |column: &Option<Column>, default: &str| {
+        let there = column.is_some() || header.iter().any(|name| name == default);
+        there.then(|| named(column, default))
+    };
     let layout = Layout {
         user: named(&columns.user, "user_id"),
         item: named(&columns.item, "item_id"),
-        rating: Some(named(&columns.rating, "rating")),
-        time: Some(named(&columns.time, "timestamp")),
+        rating: if_there(&columns.rating, "rating"),
+        time: if_there(&columns.time, "timestamp"),
         unit: columns.time_unit,
-        lenient: columns.rating.is_none() && columns.time.is_none(),
-        dialect: Dialect::new("\t", true),
+        lenient: false,
+        dialect,
     };
-    let mut table = Table::open(path, &layout.dialect, None, &job.meter)?;
-    untyped(path, &mut table)?;
     table::interactions_of(job, path, &layout, table)
 }
 
@@ -102,7 +108,10 @@ fn set(item: &mut ItemText, name: &str, kind: &str, cell: &str) -> LineResult<()
         return Ok(());
     }
     if CATEGORIES.contains(&name) {
-        item.categories.extend(sequence(cell));
+        match kind {
+            "token_seq" => item.categories.extend(sequence(cell)),
+            _ => item.categories.push(clean(cell)),
+        }
         return Ok(());
     }
     if let (true, Some(year)) = (YEARS.contains(&name), values::year(cell)) {

@@ -130,6 +130,34 @@ fn table(interactions: &str, items: &str) -> ImportSpec {
 }
 
 #[test]
+fn categories_of_recbole_are_cut_by_their_type_and_columns_may_be_absent_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "a.inter",
+        "user_id:token\titem_id:token\twhen:float\nu\ti\t7\n",
+    );
+    write(
+        "a.item",
+        "item_id:token\tcategory:token\tgenres:token_seq\ni\tVideo Games\tAction Puzzle\n",
+    );
+    let columns = |column: &str| ImportSpec {
+        format: Format::Recbole,
+        columns: Columns {
+            time: Some(column.into()),
+            ..Columns::default()
+        },
+        ..of_folder(folder.path())
+    };
+    let (data, _) = imported(&columns("when")).unwrap();
+    assert_eq!(plain(&data)[0].3, Some(7));
+    let item = data.item(0).unwrap();
+    assert_eq!(item.categories, ["Video Games", "Action", "Puzzle"]);
+    let error = imported(&columns("timestamp")).unwrap_err().to_string();
+    assert!(error.contains("no column `timestamp`"), "{error}");
+}
+
+#[test]
 fn tables_are_read_by_their_column_map() {
     let mut text = table("visits.csv", "goods.tsv");
     text.columns.separator = Some(";".to_owned());
