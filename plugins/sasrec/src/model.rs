@@ -28,6 +28,8 @@ pub struct SasRec {
     blocks: Vec<Block>,
     norm: Option<LayerNorm>,
     parameters: Vec<(String, Tensor)>,
+    /// They are saved with the weights, so that runs with other settings are told apart.
+    settings: serde_json::Value,
     dim: i64,
     max_len: i64,
     scale: Option<f64>,
@@ -59,6 +61,7 @@ impl Component for SasRec {
             blocks,
             norm,
             parameters: parameters.finish(),
+            settings: serde_json::to_value(&settings).map_err(Error::json("settings"))?,
             dim,
             max_len,
             scale: settings.scale_input.then(|| (dim as f64).sqrt()),
@@ -69,7 +72,7 @@ impl Component for SasRec {
     fn save(&self) -> Result<State> {
         Ok(State {
             tensors: self.parameters()?,
-            ..State::default()
+            json: self.settings.clone(),
         })
     }
 

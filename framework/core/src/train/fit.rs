@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::adam::Adam;
 use super::batch::{Epoch, TrainingSet};
@@ -28,9 +28,10 @@ const LOOK_EVERY: usize = 64;
 
 /// Trains a model on the training part of a split; at the end the model has the weights of its best epoch.
 ///
-/// With a folder, checkpoints are kept there, and a run that was interrupted goes on where it stopped when it is
-/// started again with the same model, split and settings: on a CPU it ends with the same weights as one that was not
-/// interrupted. Everything random follows from `settings.seed`; libtorch's generators are seeded anew at each step.
+/// With a folder, which other runs may share, checkpoints are kept there, and a run that was interrupted goes on where
+/// it stopped when it is started again with the same model, split and settings: on a CPU it ends with the same weights
+/// as one that was not interrupted. Everything random follows from `settings.seed`; libtorch's generators are seeded
+/// anew at each step.
 ///
 /// # Errors
 /// [`Error::Interrupted`] when the user asked to stop; [`Error::NotFinite`] when the loss or the weights leave the
@@ -92,16 +93,19 @@ fn check_fits(model: &Model, split: &Split) -> Result<()> {
     }
 }
 
-/// Names a run: its settings, its data, what the model is made of, and the tables it starts from.
+/// Names a run: its settings, its data, what the model is made of, the values it starts from, and what else the backbone
+/// saves, such as its settings.
 fn fingerprint(model: &Model, split: &Split, settings: &Settings) -> Result<Fingerprint> {
     let json = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
     let mut name = Builder::new("training")
         .json("settings", &json(serde_json::to_value(settings)))
         .json("model", &json(serde_json::to_value(model.description())))
         .part("split", &split.fingerprint);
-    for (tensor, value) in model.tables() {
+    name = name.json("backbone", &model.backbone_state()?.json);
+    for (tensor, value) in model.state()? {
         let flat = value
             .f_detach()?
+            .f_to_device(Device::Cpu)?
             .f_reshape([-1i64])?
             .f_view_dtype(Kind::Uint8)?;
         let mut bytes = vec![0; flat.numel()];
@@ -194,7 +198,13 @@ impl Run<'_> {
         }
         let loss = self.look(number)?;
         self.state.seconds = before + began.elapsed().as_secs_f64();
-        let record = self.finish_epoch(number, loss)?;
+        let record = match self.finish_epoch(number, loss) {
+            Err(error) if error.is_interrupt() => {
+                self.checkpoint()?;
+                return Err(error);
+            }
+            result => result?,
+        };
         let note = record
             .validation
             .first()
@@ -351,6 +361,8 @@ impl Run<'_> {
         let device = self.model.device();
         let find = |name: &str| Ok(moments.tensor(name)?.f_to_device(device)?);
         self.adam.load(&self.state.optimiser, &find)?;
+        self.model
+            .define_gradients(&|name| self.state.optimiser.contains_key(name))?;
         self.best = Some(part("best")).filter(|best| !best.is_empty());
         let _ = self.loss.f_fill_(self.state.loss)?;
         tracing::info!("training goes on at step {}", self.state.steps);

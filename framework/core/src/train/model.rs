@@ -223,6 +223,18 @@ impl Model {
         Ok(parameters)
     }
 
+    /// Gives each of the named tensors that has no gradient one of zeros: the optimiser goes on moving a tensor that
+    /// had a gradient once.
+    pub(super) fn define_gradients(&self, named: &dyn Fn(&str) -> bool) -> Result<()> {
+        for (name, value) in &self.recorded {
+            if named(name) && !value.f_grad()?.defined() {
+                let nothing = value.f_mul(&value.f_detach()?.f_zeros_like()?)?;
+                nothing.f_sum(Kind::Float)?.f_backward()?;
+            }
+        }
+        Ok(())
+    }
+
     /// All gradients to zero.
     pub(super) fn clear_gradients(&self) -> Result<()> {
         self.items.clear_gradients()?;

@@ -25,7 +25,7 @@ impl Model {
     }
 
     /// The backbone's own state, or its parameters where it keeps none.
-    fn backbone_state(&self) -> Result<State> {
+    pub(super) fn backbone_state(&self) -> Result<State> {
         let mut state = self.backbone.save().map_err(component("save"))?;
         if state.tensors.is_empty() {
             let parameters = self.backbone.parameters();

@@ -48,7 +48,10 @@ impl Linear {
 
 impl Stateful for Linear {
     fn save(&self) -> Result<State> {
-        Ok(State::default())
+        Ok(State {
+            json: serde_json::json!({ "dropout": self.dropout }),
+            ..State::default()
+        })
     }
 
     fn load(&mut self, _: &State) -> Result<()> {

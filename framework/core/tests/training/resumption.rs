@@ -60,15 +60,22 @@ fn settings(seed: u64) -> Settings {
     }
 }
 
-/// A model with dropout whose training is interrupted at the given forward pass (0: never).
-fn model(interrupt_at: i64) -> Model {
+fn interrupting(at: i64) -> Interrupting {
+    Interrupting {
+        inner: Linear::new(8, 0.3),
+        at: at.into(),
+    }
+}
+
+fn model_with(backbone: impl Backbone + 'static) -> Model {
     let scores = || UserGuidance::Scored(Tensor::ones([30, 2], (tch::Kind::Float, Device::Cpu)));
     let start = embedding(12, 2, 6, scores);
-    let backbone = Interrupting {
-        inner: Linear::new(8, 0.3),
-        at: interrupt_at.into(),
-    };
     Model::new(&start, Box::new(backbone), 6, Device::Cpu).unwrap()
+}
+
+/// A model with dropout whose training is interrupted at the given forward pass (0: never).
+fn model(interrupt_at: i64) -> Model {
+    model_with(interrupting(interrupt_at))
 }
 
 fn run(
@@ -118,6 +125,86 @@ fn an_interrupted_run_ends_like_one_that_was_not() {
         assert_eq!(losses(&history), losses(&second));
         assert_eq!(history.best_epoch, second.best_epoch);
     }
+}
+
+#[test]
+fn an_interrupted_validation_loses_no_epoch() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let seldom = Settings {
+        checkpoint_every: 5,
+        ..settings(1)
+    };
+    // The last batch of the second epoch, which is the first to be validated.
+    let mut first = model(8);
+    let run = |model: &mut Model, observer: &mut dyn Observer| {
+        let result = fit(model, &split(), &seldom, Some(folder.path()), observer);
+        interrupt::clear();
+        result
+    };
+    let stopped = run(&mut first, &mut Silent);
+    assert!(stopped.unwrap_err().is_interrupt());
+    let (mut resumed, mut told) = (model(0), Told::default());
+    run(&mut resumed, &mut told).unwrap();
+    assert_eq!((told.resumed, told.epochs), (1, 4));
+    assert!(same(&self::run(0, 1, None).0, &resumed));
+}
+
+/// Has a parameter that only batches of fewer than eight users touch: the last of each epoch.
+struct Seldom {
+    inner: Interrupting,
+    extra: Tensor,
+}
+
+impl Stateful for Seldom {
+    fn save(&self) -> lapidary_sdk::Result<State> {
+        self.inner.save()
+    }
+
+    fn load(&mut self, state: &State) -> lapidary_sdk::Result<()> {
+        self.inner.load(state)
+    }
+}
+
+impl Backbone for Seldom {
+    fn objective(&self) -> lapidary_sdk::Result<Objective> {
+        self.inner.objective()
+    }
+
+    fn parameters(&self) -> lapidary_sdk::Result<Vec<(String, Tensor)>> {
+        let mut parameters = self.inner.parameters()?;
+        parameters.push(("extra".to_owned(), self.extra.shallow_clone()));
+        Ok(parameters)
+    }
+
+    fn forward(&self, x: &Tensor, mask: &Tensor, train: bool) -> lapidary_sdk::Result<Tensor> {
+        let hidden = self.inner.forward(x, mask, train)?;
+        match train && x.size()[0] == 8 {
+            true => Ok(hidden),
+            false => Ok(hidden + &self.extra),
+        }
+    }
+}
+
+#[test]
+fn a_parameter_that_is_seldom_touched_moves_on_after_a_resumption() {
+    let _turn = alone();
+    let run = |at, folder: Option<&Path>| {
+        let mut model = model_with(Seldom {
+            inner: interrupting(at),
+            extra: Tensor::zeros([8], (tch::Kind::Float, Device::Cpu)).set_requires_grad(true),
+        });
+        let result = fit(&mut model, &split(), &settings(1), folder, &mut Silent);
+        interrupt::clear();
+        (model, result)
+    };
+    let (whole, _) = run(0, None);
+    let folder = tempfile::tempdir().unwrap();
+    let (_, stopped) = run(5, Some(folder.path()));
+    assert!(stopped.unwrap_err().is_interrupt());
+    let (resumed, result) = run(0, Some(folder.path()));
+    result.unwrap();
+    assert!(same(&whole, &resumed));
 }
 
 #[derive(Default)]
@@ -179,6 +266,16 @@ fn a_finished_run_is_not_run_again_and_other_settings_start_anew() {
     assert!(same(&whole, &again));
     let (_, other) = told(folder.path(), 2);
     assert_eq!((other.resumed, other.epochs), (0, 5));
+    let (mut moved, mut other) = (model(0), Told::default());
+    let state = moved.state().unwrap();
+    let own = state.iter().find(|(name, _)| name == "backbone.own");
+    let _ = tch::no_grad(|| own.unwrap().1.shallow_clone().fill_(0.5));
+    let again = Some(folder.path());
+    fit(&mut moved, &split(), &settings(1), again, &mut other).unwrap();
+    assert_eq!((other.resumed, other.epochs), (0, 5), "other weights");
+    let (mut wetter, mut other) = (model_with(Linear::new(8, 0.2)), Told::default());
+    fit(&mut wetter, &split(), &settings(1), again, &mut other).unwrap();
+    assert_eq!((other.resumed, other.epochs), (0, 5), "other settings");
 }
 
 #[test]
