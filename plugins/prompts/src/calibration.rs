@@ -68,8 +68,13 @@ pub fn readable(values: impl Iterator<Item = f64>) -> Vec<Option<f32>> {
 /// The reading of measured likelihoods; says how many are missing.
 pub fn measured(values: Vec<Option<f32>>) -> Reading {
     let lost = values.iter().filter(|v| v.is_none()).count();
+    let problem = (lost > 0).then(|| Problem {
+        kind: ProblemKind::NoLikelihood,
+        attribute: None,
+        text: format!("{lost} likelihoods are no numbers"),
+    });
     Reading {
-        problem: (lost > 0).then(|| format!("{lost} likelihoods are no numbers")),
+        problems: problem.into_iter().collect(),
         values,
         repaired: false,
     }

@@ -88,7 +88,11 @@ fn likelihoods_that_are_no_numbers_are_a_problem() {
         .read(&item, &[answer([0.0; 10]), lost, answer([f64::NAN; 10])])
         .unwrap();
     assert_eq!(found.values, [Some(0.5), None, None]);
-    assert_eq!(found.problem.unwrap(), "2 likelihoods are no numbers");
+    let [problem] = &found.problems[..] else {
+        panic!("one problem")
+    };
+    assert_eq!(problem.kind, ProblemKind::NoLikelihood);
+    assert_eq!(problem.text, "2 likelihoods are no numbers");
 }
 
 #[test]

@@ -180,7 +180,11 @@ impl ScoreJson {
             return Reading {
                 values: vec![None; names.len()],
                 repaired: false,
-                problem: Some(format!("no scores in {:?}", excerpt(text))),
+                problems: vec![Problem {
+                    kind: ProblemKind::NoAnswer,
+                    attribute: None,
+                    text: format!("no scores in {:?}", excerpt(text)),
+                }],
             };
         };
         let mut problems = Vec::new();
@@ -188,16 +192,20 @@ impl ScoreJson {
         for name in names {
             match self.score(name, &pairs, &mut repaired) {
                 Ok(score) => values.push(Some(score)),
-                Err(problem) => {
+                Err((kind, text)) => {
                     values.push(None);
-                    problems.push(format!("`{name}`: {problem}"));
+                    problems.push(Problem {
+                        kind,
+                        attribute: Some(name.to_owned()),
+                        text,
+                    });
                 }
             }
         }
         Reading {
             values,
             repaired,
-            problem: (!problems.is_empty()).then(|| problems.join("; ")),
+            problems,
         }
     }
 
@@ -207,20 +215,25 @@ impl ScoreJson {
         name: &str,
         pairs: &[(String, Value)],
         repaired: &mut bool,
-    ) -> std::result::Result<f32, String> {
+    ) -> std::result::Result<f32, (ProblemKind, String)> {
         let mut own = pairs
             .iter()
             .filter(|(key, _)| lenient::same_name(key, name));
-        let (key, value) = own.next().ok_or("missing")?;
+        let wrong = |kind, text: String| Err((kind, text));
+        let Some((key, value)) = own.next() else {
+            return wrong(ProblemKind::Missing, "missing".to_owned());
+        };
         if own.any(|(_, other)| other != value) {
-            return Err("given twice, with different values".to_owned());
+            let text = "given twice, with different values".to_owned();
+            return wrong(ProblemKind::Ambiguous, text);
         }
         let highest = f64::from(self.settings.highest);
-        let (number, was_number) = value
-            .number(highest)
-            .ok_or_else(|| format!("{value} is no number"))?;
+        let Some((number, was_number)) = value.number(highest) else {
+            return wrong(ProblemKind::NotANumber, format!("{value} is no number"));
+        };
         if !(0.0..=highest).contains(&number) {
-            return Err(format!("{number} is not within 0 and {highest}"));
+            let text = format!("{number} is not within 0 and {highest}");
+            return wrong(ProblemKind::OutOfRange, text);
         }
         *repaired |= key != name || !was_number;
         Ok((number / highest) as f32)

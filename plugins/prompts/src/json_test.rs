@@ -15,6 +15,15 @@ fn read(text: &str) -> Reading {
     strategy(|_| ()).unwrap().read(&item, &answers).unwrap()
 }
 
+fn told(reading: &Reading) -> String {
+    let texts: Vec<_> = reading.problems.iter().map(Problem::to_string).collect();
+    texts.join("; ")
+}
+
+fn kinds(reading: &Reading) -> Vec<ProblemKind> {
+    reading.problems.iter().map(|p| p.kind).collect()
+}
+
 fn chat(request: &Request) -> &[Message] {
     match &request.prompt {
         Prompt::Chat { messages, .. } => messages,
@@ -83,14 +92,14 @@ fn a_user_is_told_by_the_history() {
 fn a_sound_answer_is_scaled_to_0_to_1() {
     let found = read(r#"{"humor": 10, "scares": 0, "plot_complexity": 2.5}"#);
     assert_eq!(found.values, [Some(1.0), Some(0.0), Some(0.25)]);
-    assert!(!found.repaired && found.problem.is_none());
+    assert!(!found.repaired && found.problems.is_empty());
 }
 
 #[test]
 fn a_repaired_answer_says_so() {
     let found = read("```json\n{'Humor': '7', 'Scares': 0, 'Plot Complexity': 3,}\n```");
     assert_eq!(found.values, [Some(0.7), Some(0.0), Some(0.3)]);
-    assert!(found.repaired && found.problem.is_none());
+    assert!(found.repaired && found.problems.is_empty());
 }
 
 #[test]
@@ -98,29 +107,31 @@ fn what_is_missing_or_out_of_range_is_a_problem_and_never_moved_into_it() {
     let found = read(r#"{"humor": 11, "scares": -1}"#);
     assert_eq!(found.values, [None, None, None]);
     assert_eq!(
-        found.problem.unwrap(),
+        told(&found),
         "`humor`: 11 is not within 0 and 10; `scares`: -1 is not within 0 and 10; `plot_complexity`: missing"
     );
+    use ProblemKind::{Missing, NotANumber, OutOfRange};
+    assert_eq!(kinds(&found), [OutOfRange, OutOfRange, Missing]);
     let found = read(r#"{"humor": 5, "scares": "very", "plot_complexity": 5}"#);
+    assert_eq!(kinds(&found), [NotANumber]);
     assert_eq!(found.values, [Some(0.5), None, Some(0.5)]);
-    assert_eq!(found.problem.unwrap(), "`scares`: \"very\" is no number");
+    assert_eq!(told(&found), "`scares`: \"very\" is no number");
 }
 
 #[test]
 fn two_values_for_one_attribute_are_refused_unless_equal() {
     let found = read(r#"{"humor": 5, "Humor": 6, "scares": 1, "scares": 1, "plot_complexity": 0}"#);
     assert_eq!(found.values, [None, Some(0.1), Some(0.0)]);
-    assert_eq!(
-        found.problem.unwrap(),
-        "`humor`: given twice, with different values"
-    );
+    assert_eq!(kinds(&found), [ProblemKind::Ambiguous]);
+    assert_eq!(told(&found), "`humor`: given twice, with different values");
 }
 
 #[test]
 fn an_answer_without_scores_is_quoted() {
     let found = read(&format!("I am sorry,\n{}", "but ".repeat(50)));
     assert_eq!(found.values, [None, None, None]);
-    let problem = found.problem.unwrap();
+    let problem = told(&found);
+    assert_eq!(kinds(&found), [ProblemKind::NoAnswer]);
     assert!(
         problem.starts_with("no scores in \"I am sorry, but but") && problem.ends_with("…\""),
         "{problem}"

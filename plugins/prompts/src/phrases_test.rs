@@ -84,7 +84,11 @@ fn each_template_is_a_request_and_its_likelihoods_are_measurements() {
     assert_eq!(found.values.len(), 12);
     assert_eq!((found.values[3], found.values[6]), (Some(-2.0), Some(-9.0)));
     assert_eq!(found.values[5], None);
-    assert_eq!(found.problem.unwrap(), "2 likelihoods are no numbers");
+    let [problem] = &found.problems[..] else {
+        panic!("one problem")
+    };
+    assert_eq!(problem.kind, ProblemKind::NoLikelihood);
+    assert_eq!(problem.text, "2 likelihoods are no numbers");
 }
 
 #[test]

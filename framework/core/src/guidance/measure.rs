@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use lapidary_sdk::kinds::{Answer, ItemText, Llm, PromptStrategy, Reading, Request, Subject};
+use lapidary_sdk::kinds::{Answer, ItemText, Llm, Problem, PromptStrategy, Reading, Request, Subject};
 
 use super::cache::{Asker, Cache, Key};
 use super::scores::Tally;
@@ -143,13 +143,14 @@ impl Asking<'_> {
         let reading = self.strategy.read(subject, &answers);
         let reading = reading.map_err(Error::component("prompt strategy", "read"))?;
         tally.repaired += u64::from(reading.repaired);
-        if let Some(problem) = &reading.problem {
-            tally.unread += 1;
-            if tally.problems.len() < NAMED_PROBLEMS {
-                tally
-                    .problems
-                    .push(format!("{}: {problem}", title(subject)));
-            }
+        tally.unread += u64::from(!reading.problems.is_empty());
+        for problem in &reading.problems {
+            *tally.by_kind.entry(problem.kind).or_default() += 1;
+        }
+        if !reading.problems.is_empty() && tally.problems.len() < NAMED_PROBLEMS {
+            let texts: Vec<_> = reading.problems.iter().map(Problem::to_string).collect();
+            let problem = format!("{}: {}", title(subject), texts.join("; "));
+            tally.problems.push(problem);
         }
         Ok(reading)
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 
-use lapidary_sdk::kinds::{Answer, Ask, Attribute, LlmInfo, Prompt, Reading, Request};
+use lapidary_sdk::kinds::{
+    Answer, Ask, Attribute, LlmInfo, Problem, ProblemKind, Prompt, Reading, Request,
+};
 use lapidary_sdk::{Error as SdkError, Result as SdkResult, State, component::Stateful};
 
 use super::*;
@@ -103,7 +105,11 @@ impl PromptStrategy for Plain {
         Ok(Reading {
             values: vec![value(text.len()), value(text.matches('1').count())],
             repaired: text.contains('7'),
-            problem: mute.then(|| "no answer".to_owned()),
+            problems: Vec::from_iter(mute.then(|| Problem {
+                kind: ProblemKind::NoAnswer,
+                attribute: None,
+                text: "no answer".to_owned(),
+            })),
         })
     }
 
@@ -286,6 +292,10 @@ fn what_cannot_be_read_is_replaced_by_the_mean_and_counted() {
     let tally = &scores.figures.items;
     assert_eq!((tally.unread, tally.problems.len()), (2, 2));
     assert_eq!(tally.problems[0], "“mute 0”: no answer");
+    assert_eq!(
+        Vec::from_iter(&tally.by_kind),
+        [(&ProblemKind::NoAnswer, &2)]
+    );
     assert!((tally.missing - 2.0 / 12.0).abs() < 1e-6);
 }
 

@@ -1,6 +1,8 @@
 //! Guided scores and what a person should know about them.
 
-use lapidary_sdk::kinds::AttributeSet;
+use std::collections::BTreeMap;
+
+use lapidary_sdk::kinds::{AttributeSet, ProblemKind};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -42,7 +44,10 @@ pub struct Tally {
     pub repaired: u64,
     /// Subjects about which something could not be read.
     pub unread: u64,
-    /// The first few reasons, with the subject they concern.
+    /// Problems of each kind.
+    #[serde(default)]
+    pub by_kind: BTreeMap<ProblemKind, u64>,
+    /// The first few of them in words, with the subject they concern.
     pub problems: Vec<String>,
     /// Share of scores that could not be read; each was replaced by its attribute's mean.
     pub missing: f64,

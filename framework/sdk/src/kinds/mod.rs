@@ -10,7 +10,8 @@ pub use backbone::{Backbone, BackboneContext, Objective};
 pub use base_embedder::{BaseEmbedder, BaseEmbedderContext, BaseEmbeddings, Interactions};
 pub use llm::{Answer, Ask, Llm, LlmContext, LlmInfo, Message, Prompt, Request, Role};
 pub use prompt_strategy::{
-    Attribute, AttributeSet, ItemText, PromptStrategy, PromptStrategyContext, Reading, Subject,
+    Attribute, AttributeSet, ItemText, Problem, ProblemKind, PromptStrategy, PromptStrategyContext,
+    Reading, Subject,
 };
 pub use reducer::{Reducer, ReducerContext};
 

@@ -1,6 +1,8 @@
 //! Prompt strategies: how a language model is asked for attribute scores, and how its answers are read.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
 use tch::Tensor;
 
 use crate::component::{Component, Kind, Method, Stateful};
@@ -67,8 +69,69 @@ pub struct Reading {
     pub values: Vec<Option<f32>>,
     /// Whether an answer had to be repaired to be read.
     pub repaired: bool,
-    /// Why something could not be read.
-    pub problem: Option<String>,
+    /// Why something could not be read. A reply may also say so in a text alone, as `problem`.
+    #[serde(default, alias = "problem", deserialize_with = "problems")]
+    pub problems: Vec<Problem>,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The sort of trouble.
+    pub kind: ProblemKind,
+    /// The attribute that it concerns, where it does not concern them all.
+    #[serde(default)]
+    pub attribute: Option<String>,
+    /// What was found, for people.
+    pub text: String,
+}
+
+/// Sorts of trouble, which are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// Nothing in the answer is what was asked for.
+    NoAnswer,
+    /// An attribute is not mentioned.
+    Missing,
+    /// What stands for a score is no number.
+    NotANumber,
+    /// The number is outside the scale.
+    OutOfRange,
+    /// There are several scores, which differ.
+    Ambiguous,
+    /// A likelihood is no finite number.
+    NoLikelihood,
+    /// Any other.
+    #[serde(other)]
+    Other,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.attribute {
+            Some(attribute) => write!(f, "`{attribute}`: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+fn problems<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<Problem>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Each(Vec<Problem>),
+        Text(String),
+    }
+    Ok(match Option::deserialize(from)? {
+        None => Vec::new(),
+        Some(Told::Each(problems)) => problems,
+        Some(Told::Text(text)) => vec![Problem {
+            kind: ProblemKind::Other,
+            attribute: None,
+            text,
+        }],
+    })
 }
 
 /// The attributes of a domain, as written in `configs/attributes/*.toml`.
@@ -183,5 +246,37 @@ impl<T: Component<Context = PromptStrategyContext> + PromptStrategy> Serve<T>
             }
             other => Err(Error::Unsupported(other)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn problems_are_typed_and_a_text_alone_is_understood() {
+        let read = |problem: &str| {
+            let text = format!("{{\"values\": [null], \"repaired\": false{problem}}}");
+            serde_json::from_str::<Reading>(&text).unwrap().problems
+        };
+        assert!(read("").is_empty() && read(", \"problem\": null").is_empty());
+        let [old] = &read(", \"problem\": \"no words\"")[..] else {
+            unreachable!("one problem")
+        };
+        assert_eq!(
+            (old.kind, old.to_string()),
+            (ProblemKind::Other, "no words".to_owned())
+        );
+        let typed = ", \"problems\": [{\"kind\": \"out_of_range\", \"attribute\": \"humor\", \"text\": \"11\"}, \
+                     {\"kind\": \"of_tomorrow\", \"text\": \"x\"}]";
+        let [known, unknown] = &read(typed)[..] else {
+            unreachable!("two problems")
+        };
+        assert_eq!(
+            (known.kind, known.to_string()),
+            (ProblemKind::OutOfRange, "`humor`: 11".to_owned())
+        );
+        assert_eq!(unknown.kind, ProblemKind::Other);
     }
 }

@@ -168,7 +168,7 @@ fn unreadable(
         );
         let empty = reading.values.iter().all(Option::is_none);
         assert!(
-            !empty || reading.problem.is_some(),
+            !empty || !reading.problems.is_empty(),
             "`{text}` cannot be read, and the reading says so"
         );
     }
