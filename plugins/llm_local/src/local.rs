@@ -114,21 +114,23 @@ impl Llm for Local {
     fn answer(&self, requests: &[Request]) -> Result<Vec<Answer>> {
         let mut work = Work::default();
         for (index, request) in requests.iter().enumerate() {
-            self.prepare(index, request, &mut work).map_err(|e| {
-                Error::invalid(format!(
-                    "request {} of {}, {}: {e}",
-                    index + 1,
-                    requests.len(),
-                    start(request)
-                ))
-            })?;
+            let prepared = self.prepare(index, request, &mut work);
+            prepared.map_err(|e| named(index, requests, &e.to_string()))?;
         }
         let mut answers: Vec<Option<Answer>> = vec![None; requests.len()];
         tch::no_grad(|| self.run(work, &mut answers))?;
-        answers
-            .into_iter()
-            .map(|a| a.ok_or_else(|| Error::invalid("a request was left without an answer")))
-            .collect()
+        let finished = answers.into_iter().enumerate().map(|(index, answer)| {
+            match answer.ok_or("was left without an answer") {
+                Ok(Answer::Likelihood { log_probs, .. })
+                    if !log_probs.iter().all(|p| p.is_finite()) =>
+                {
+                    Err(NOT_FINITE)
+                }
+                other => other,
+            }
+            .map_err(|reason| named(index, requests, reason))
+        });
+        finished.collect()
     }
 }
 
@@ -256,6 +258,15 @@ fn once<T>(cell: &OnceCell<T>, compute: impl FnOnce() -> Result<T>) -> Result<&T
     }
     let value = compute()?;
     Ok(cell.get_or_init(|| value))
+}
+
+const NOT_FINITE: &str = "a likelihood is no finite number: the weights are damaged, or too large for bf16; try `dtype = \"f32\"`, or fetch the model again";
+
+/// What is wrong with one of the requests.
+fn named(index: usize, requests: &[Request], reason: &str) -> Error {
+    let prompt = requests.get(index).map(start).unwrap_or_default();
+    let (number, all) = (index + 1, requests.len());
+    Error::invalid(format!("request {number} of {all}, {prompt}: {reason}"))
 }
 
 /// The beginning of a request's prompt, for messages.

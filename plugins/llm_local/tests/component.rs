@@ -58,6 +58,35 @@ fn values(answer: &Answer) -> (&[f64], &[u32]) {
 }
 
 #[test]
+fn likelihoods_that_are_not_finite_are_an_error_that_names_the_request() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(fixture("tiny_llama")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    let weights = folder.path().join("model.safetensors");
+    let mut tensors = Tensor::read_safetensors(&weights).unwrap();
+    for (name, tensor) in &mut tensors {
+        if name == "model.norm.weight" {
+            *tensor = tensor.full_like(f64::NAN);
+        }
+    }
+    Tensor::write_safetensors(&tensors, &weights).unwrap();
+    let llm = tiny(|s| s.model = folder.path().display().to_string()).unwrap();
+    let error = llm
+        .answer(&[
+            text("good", complete(1)),
+            text("The film", likelihood(&[" is"])),
+        ])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("request 2 of 2, `The film`: a likelihood is no finite number"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_default_model_knows_what_it_was_taught() {
     let _present = smollm();
     let llm = Local::create(Settings::default(), context()).unwrap();

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use lapidary_sdk::kinds::{Answer, ItemText, Llm, Problem, PromptStrategy, Reading, Request, Subject};
+use lapidary_sdk::kinds::{
+    Answer, ItemText, Llm, Problem, PromptStrategy, Reading, Request, Subject,
+};
 
 use super::cache::{Asker, Cache, Key};
 use super::scores::Tally;
@@ -115,7 +117,11 @@ impl Asking<'_> {
     /// Asks one batch and keeps its answers.
     fn flush(&self, waiting: &mut Waiting, tally: &mut Tally) -> Result<()> {
         interrupt::check()?;
+        self.drop_known(waiting, tally)?;
         let n = self.batch.min(waiting.requests.len());
+        if n == 0 {
+            return Ok(());
+        }
         let requests: Vec<_> = waiting.requests.drain(..n).collect();
         let keys: Vec<_> = waiting.keys.drain(..n).collect();
         let answers = self.llm.answer(&requests);
@@ -125,6 +131,21 @@ impl Asking<'_> {
             waiting.known.remove(key);
         }
         tally.asked += n as u64;
+        Ok(())
+    }
+
+    /// Leaves out what another process was answered since it was put there.
+    fn drop_known(&self, waiting: &mut Waiting, tally: &mut Tally) -> Result<()> {
+        let all = waiting.keys.drain(..).zip(waiting.requests.drain(..));
+        for (key, request) in all.collect::<Vec<_>>() {
+            if self.cache.get(&key)?.is_some() {
+                waiting.known.remove(&key);
+                tally.cached += 1;
+            } else {
+                waiting.keys.push(key);
+                waiting.requests.push(request);
+            }
+        }
         Ok(())
     }
 

@@ -334,3 +334,6 @@ fn scores_survive_storing() {
         .to_string();
     assert!(message.contains("f32 [N,2]"), "{message}");
 }
+
+#[path = "measure_test.rs"]
+mod measuring;
