@@ -21,7 +21,14 @@ pub struct TextCodec {
     bos: Option<i64>,
     ends: Vec<i64>,
     chat: Option<ChatTemplate>,
+    /// The same tokenizer, to which special tokens are text as any other.
+    plain: Tokenizer,
+    /// Special tokens and their texts, longest first.
+    special: Vec<(String, i64)>,
 }
+
+/// Stands within what looks like a special token and is none, until it is encoded. A noncharacter, which no text holds.
+const CUT: char = '\u{fdd0}';
 
 /// A prompt as text, and whether the model's leading tokens belong before it.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,14 +105,25 @@ impl TextCodec {
     ) -> Result<Self> {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(fault)?;
+        let mut plain = tokenizer.clone();
+        plain.set_encode_special_tokens(true);
+        let added = tokenizer.get_added_tokens_decoder().into_iter();
+        let mut special: Vec<_> = added
+            .filter(|(_, token)| token.special)
+            .map(|(id, token)| (token.content, i64::from(id)))
+            .collect();
+        special.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
         let mut codec = Self {
             tokenizer,
             lead: Vec::new(),
             bos,
             ends,
             chat,
+            plain,
+            special,
         };
-        let (bare, whole) = (codec.encode("a", false)?, codec.encode("a", true)?);
+        let bare = codec.encode("a")?;
+        let whole = encode(&codec.tokenizer, "a", true)?;
         let before = whole
             .windows(bare.len().max(1))
             .position(|w| w == bare)
@@ -129,14 +147,15 @@ impl TextCodec {
         self.tokenizer.get_vocab_size(true)
     }
 
-    /// The text that a prompt stands for.
+    /// The text that a prompt stands for. Only the chat template writes special tokens: what looks like one in a
+    /// message or in plain text, be it a title, is read as its characters.
     ///
     /// # Errors
     /// When the prompt is a chat and the model has no template, or the template refuses it.
     pub fn prompt(&self, prompt: &Prompt) -> Result<PromptText> {
         match prompt {
             Prompt::Text(text) => Ok(PromptText {
-                text: text.clone(),
+                text: self.harmless(text),
                 plain: true,
             }),
             Prompt::Chat {
@@ -146,7 +165,12 @@ impl TextCodec {
                 let chat = self.chat.as_ref().ok_or_else(|| {
                     Error::invalid("the model has no chat template; ask it with plain text")
                 })?;
-                let text = chat.render(messages)? + answer_start;
+                let message = |m: &Message| Message {
+                    role: m.role,
+                    content: self.harmless(&m.content),
+                };
+                let messages: Vec<_> = messages.iter().map(message).collect();
+                let text = chat.render(&messages)? + &self.harmless(answer_start);
                 Ok(PromptText { text, plain: false })
             }
         }
@@ -162,7 +186,7 @@ impl TextCodec {
         } else {
             Vec::new()
         };
-        tokens.extend(self.encode(&prompt.text, false)?);
+        tokens.extend(self.encode(&prompt.text)?);
         if tokens.is_empty() {
             tokens.push(self.bos.ok_or_else(|| {
                 Error::invalid("the prompt is empty, and the model has no token that begins a text")
@@ -190,13 +214,14 @@ impl TextCodec {
         } else {
             &[]
         };
-        let joint = self.encode(&(prompt.text.clone() + continuation), false)?;
+        let continuation = self.harmless(continuation);
+        let joint = self.encode(&(prompt.text.clone() + &continuation))?;
         let own = prompt_tokens
             .strip_prefix(lead)
             .and_then(|p| joint.strip_prefix(p));
         let tokens = match own {
             Some(rest) if !prompt.text.is_empty() => rest.to_vec(),
-            _ => self.encode(continuation, false)?,
+            _ => self.encode(&continuation)?,
         };
         match tokens.is_empty() {
             false => Ok(tokens),
@@ -218,10 +243,48 @@ impl TextCodec {
         self.tokenizer.decode(&tokens, true).map_err(fault)
     }
 
-    fn encode(&self, text: &str, special: bool) -> Result<Vec<i64>> {
-        let encoding = self.tokenizer.encode_fast(text, special).map_err(fault)?;
-        Ok(encoding.get_ids().iter().map(|&id| id.into()).collect())
+    /// The text with a cut in all that looks like a special token.
+    fn harmless(&self, text: &str) -> String {
+        let cut = |text: String, special: &str| {
+            let mut rest = special.chars();
+            let first = rest.next().map(String::from).unwrap_or_default();
+            text.replace(special, &format!("{first}{CUT}{}", rest.as_str()))
+        };
+        self.special
+            .iter()
+            .fold(text.to_owned(), |text, (special, _)| cut(text, special))
     }
+
+    /// Tokens of a text; special ones where it names them without a cut.
+    fn encode(&self, text: &str) -> Result<Vec<i64>> {
+        if !text.contains(CUT) {
+            return encode(&self.tokenizer, text, false);
+        }
+        let (mut tokens, mut rest) = (Vec::new(), text);
+        loop {
+            let places = self
+                .special
+                .iter()
+                .enumerate()
+                .filter_map(|(n, (special, id))| {
+                    let (before, after) = rest.split_once(special)?;
+                    Some((before.len(), n, before, *id, after))
+                });
+            let next = places.min_by_key(|&(at, longest_first, ..)| (at, longest_first));
+            let before = next.map_or(rest, |(_, _, before, ..)| before);
+            tokens.extend(encode(&self.plain, &before.replace(CUT, ""), false)?);
+            let Some((.., id, after)) = next else {
+                return Ok(tokens);
+            };
+            tokens.push(id);
+            rest = after;
+        }
+    }
+}
+
+fn encode(tokenizer: &Tokenizer, text: &str, special: bool) -> Result<Vec<i64>> {
+    let encoding = tokenizer.encode_fast(text, special).map_err(fault)?;
+    Ok(encoding.get_ids().iter().map(|&id| id.into()).collect())
 }
 
 fn fault(error: tokenizers::Error) -> Error {

@@ -160,6 +160,7 @@ fn continuations_have_the_tokens_of_the_joint_text() {
 #[test]
 fn chats_and_texts_are_told_apart() {
     let llm = tiny(|_| {}).unwrap();
+    // Special tokens in plain text are no special tokens.
     let rendered = "<|start|>user\nhello<|end|>\n<|start|>assistant\nIt is";
     let messages = vec![Message {
         role: Role::User,
@@ -182,7 +183,7 @@ fn chats_and_texts_are_told_apart() {
     let (chat, plain) = (values(&answers[0]).0, values(&answers[1]).0);
     chat.iter()
         .zip(plain)
-        .for_each(|(a, b)| assert!((a - b).abs() < 1e-4, "{a} {b}"));
+        .for_each(|(a, b)| assert!((a - b).abs() > 1e-3, "{a} {b}"));
     let without = Settings {
         model: fixture("tiny_qwen2").display().to_string(),
         ..Settings::default()
