@@ -2,9 +2,12 @@
 
 use tch::Tensor;
 
+use super::ties;
+use crate::data::Case;
 use crate::error::Result;
 
-/// The best items of each case, best first. A list is shorter than k where fewer items may be recommended.
+/// The best items of each case, best first; ties are broken by chance, with the case as seed. A list is shorter than k
+/// where fewer items may be recommended.
 #[derive(Clone, Debug, Default)]
 pub struct TopLists {
     /// Longest list, k.
@@ -51,9 +54,12 @@ impl Collector {
         }
     }
 
-    /// Takes the best of a block of scores `[B,V]`.
-    pub fn add(&mut self, scores: &Tensor) -> Result<()> {
-        let (best, items) = scores.f_topk(self.k as i64, 1, true, true)?;
+    /// Takes the best of the scores `[B,V]` of a block of cases.
+    pub fn add(&mut self, scores: &Tensor, cases: &[Case]) -> Result<()> {
+        if self.k == 0 {
+            return Ok(());
+        }
+        let (best, items) = ties::top(scores, self.k, cases)?;
         self.scores.push(best);
         self.items.push(items);
         Ok(())

@@ -13,6 +13,7 @@ mod report;
 mod scorer;
 mod seen;
 mod stored;
+mod ties;
 pub mod trec;
 
 #[cfg(test)]

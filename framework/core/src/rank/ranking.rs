@@ -174,11 +174,11 @@ impl Collected {
         self.counts.push(counts(&scores, &of_target, &seen)?);
 
         if let (Some(all), Some(unseen)) = (&mut self.all, &mut self.unseen) {
-            all.add(&scores)?;
+            all.add(&scores, cases)?;
             let _ = scores
                 .f_view([-1i64])?
                 .f_index_fill_(0, &seen.places, f64::NEG_INFINITY)?;
-            unseen.add(&scores)?;
+            unseen.add(&scores, cases)?;
         }
         self.done += cases.len();
         Ok(())

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 
+use super::popularity::counts;
 use super::*;
 use crate::data::{Case, Split};
 use crate::error::{Error, Result};
@@ -161,6 +162,67 @@ fn popularity_lists_what_training_holds_most() {
     let catalogue = report.all.catalogue.unwrap();
     assert_eq!(catalogue.coverage, 0.4);
     assert!(catalogue.popularity_bias > 0.0);
+}
+
+#[test]
+fn lists_of_a_constant_scorer_are_those_of_chance() {
+    let (users, items, k) = (300u32, 40u32, 5usize);
+    // Item 0 is everybody's, the others get rarer.
+    let sequence = |u: u32| vec![0, 1 + u % 3, 1 + u % 7, 1 + u % 31, 1 + u % 39];
+    let sequences: Vec<_> = (0..users).map(sequence).collect();
+    let split = leave_one_out(&sequences, items as usize, 5);
+    let same = |value: f32| Given {
+        rows: vec![vec![value; items as usize]; users as usize],
+    };
+    let listed = |scorer: &Given, block: usize| {
+        let options = Options {
+            lists: Some(k),
+            max_scores: block,
+        };
+        rank(scorer, &split, &split.test, &options).unwrap()
+    };
+    let ranking = listed(&same(0.5), 1 << 20);
+    let lists = ranking.all.top.as_ref().unwrap();
+    let mut shown = vec![0; items as usize];
+    for case in 0..lists.len() {
+        lists
+            .of(case)
+            .0
+            .iter()
+            .for_each(|&i| shown[i as usize] += 1);
+    }
+    // 37.5 on average, with a deviation of 5.7.
+    assert!(shown.iter().all(|n| (12..64).contains(n)), "{shown:?}");
+    let found = ranking.report(&[], &split).all.catalogue.unwrap();
+    assert_eq!(found.coverage, 1.0);
+    let popularity: Vec<f64> = counts(&split).iter().map(|&c| (c as f64).ln_1p()).collect();
+    let of = |items: &[u32]| {
+        items.iter().map(|&i| popularity[i as usize]).sum::<f64>() / items.len() as f64
+    };
+    let histories = split.test.iter().map(|&case| of(split.history(case)));
+    let expected = of(&(0..items).collect::<Vec<_>>()) - histories.sum::<f64>() / f64::from(users);
+    assert!(
+        (found.popularity_bias - expected).abs() < 0.1,
+        "{found:?}, {expected}"
+    );
+
+    let blocks = listed(&same(0.5), 64);
+    assert_eq!(
+        blocks.all.top.unwrap().items,
+        lists.items,
+        "blocks change nothing"
+    );
+    let mut some = same(0.0);
+    some.rows
+        .iter_mut()
+        .for_each(|row| (row[7], row[9], row[11]) = (2.0, 1.0, 1.0));
+    let ranking = listed(&some, 1 << 20);
+    let lists = ranking.all.top.unwrap();
+    let nines = (0..lists.len())
+        .filter(|&case| lists.of(case).0[1] == 9)
+        .count();
+    assert!((0..lists.len()).all(|case| lists.of(case).0[0] == 7));
+    assert!((100..200).contains(&nines), "ties within a list: {nines}");
 }
 
 #[test]
