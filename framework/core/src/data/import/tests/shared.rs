@@ -55,6 +55,7 @@ fn data_sets_beside_the_checkout_have_their_published_counts() {
     for (name, expected) in [
         ("ml-100k.toml", (943, 1682, 100_000)),
         ("ml-1m.toml", (6040, 3616, 999_930)),
+        ("ml-1m-sasrec.toml", (6040, 3416, 999_611)),
         ("amazon-movies.toml", (2579, 3107, 57_019)),
         ("amazon-clothing.toml", (39_230, 22_948, 277_534)),
         ("amazon-games.toml", (50_597, 16_874, 453_637)),
@@ -63,6 +64,30 @@ fn data_sets_beside_the_checkout_have_their_published_counts() {
         if let Some(found) = counts(name) {
             assert_eq!(found, expected, "{name}");
         }
+    }
+}
+
+#[test]
+fn the_file_of_the_sasrec_authors_is_split_in_its_own_order() {
+    let path = root().join("configs/datasets/ml-1m-sasrec.toml");
+    if counts("ml-1m-sasrec.toml").is_none() {
+        return;
+    }
+    let (data, _) = imported(&ImportSpec::from_toml(&path).unwrap()).unwrap();
+    let split = crate::data::leave_one_out(&data, &crate::data::LeaveOneOut::default()).unwrap();
+    assert_eq!((split.valid.len(), split.test.len()), (6040, 6040));
+    let source = root().join("../shared/data/ml-1m-sasrec/ml-1m.txt.gz");
+    let mut text = String::new();
+    let file = flate2::read::GzDecoder::new(fs::File::open(source).unwrap());
+    std::io::Read::read_to_string(&mut { file }, &mut text).unwrap();
+    let mut last = std::collections::HashMap::new();
+    for line in text.lines() {
+        let (user, item) = line.split_once(' ').unwrap();
+        last.insert(user, item);
+    }
+    for &case in &split.test {
+        let target = data.item_id(split.target(case)).unwrap();
+        assert_eq!(target, last[data.user_id(case.user).unwrap().as_str()]);
     }
 }
 
