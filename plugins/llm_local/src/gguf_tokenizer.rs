@@ -1,10 +1,11 @@
-//! Builds a byte-level BPE tokenizer from the metadata of a GGUF file, as a `tokenizer.json` value.
+//! Builds a tokenizer from the metadata of a GGUF file, as a `tokenizer.json` value: here byte-level BPE.
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use lapidary_sdk::prelude::*;
 
 use crate::gguf::{Gguf, Value};
+use crate::sentencepiece;
 
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -61,38 +62,48 @@ const USER_DEFINED: i64 = 4;
 /// The `tokenizer.json` that the metadata describe.
 ///
 /// # Errors
-/// When the tokenizer is no byte-level BPE, cuts text in an unknown way, or the metadata contradict each other.
+/// When the tokenizer is of another type, cuts text in an unknown way, or the metadata contradict each other.
 pub fn tokenizer_json(file: &Gguf) -> Result<Json> {
-    let model = file.text("tokenizer.ggml.model")?;
-    if model != Some("gpt2") {
-        return Err(file.fault(format!(
-            "tokenizer of type `{}`; byte-level BPE (`gpt2`) can be read",
-            model.unwrap_or("none")
-        )));
+    match file.text("tokenizer.ggml.model")? {
+        Some("gpt2") => byte_level_json(file),
+        Some("llama") => sentencepiece::tokenizer_json(file),
+        other => Err(file.fault(format!(
+            "tokenizer of type `{}`; byte-level BPE (`gpt2`) and SentencePiece BPE (`llama`) can be read",
+            other.unwrap_or("none")
+        ))),
     }
+}
+
+fn byte_level_json(file: &Gguf) -> Result<Json> {
     let cut = find_cut(file)?;
     let tokens = file.texts("tokenizer.ggml.tokens")?;
     let merges = file.texts("tokenizer.ggml.merges")?;
-    let mut vocabulary = serde_json::Map::new();
+    let types = token_types(file, tokens)?;
+    Ok(json!({
+        "version": "1.0",
+        "added_tokens": added_tokens(tokens, types),
+        "normalizer": cut.compose.then(|| json!({"type": "NFC"})),
+        "pre_tokenizer": pre_tokenizer(cut),
+        "post_processor": bos(file, cut.adds_bos, tokens)?,
+        "decoder": byte_level(),
+        "model": {
+            "type": "BPE",
+            "ignore_merges": cut.whole_words_first,
+            "vocab": vocabulary(file, tokens)?,
+            "merges": merges,
+        },
+    }))
+}
+
+/// The tokens' numbers.
+pub(crate) fn vocabulary(file: &Gguf, tokens: &[String]) -> Result<Map<String, Json>> {
+    let mut vocabulary = Map::new();
     for (id, token) in tokens.iter().enumerate() {
         if vocabulary.insert(token.clone(), json!(id)).is_some() {
             return Err(file.fault(format!("token `{token}` stands twice in the vocabulary")));
         }
     }
-    Ok(json!({
-        "version": "1.0",
-        "added_tokens": added_tokens(file, tokens)?,
-        "normalizer": cut.compose.then(|| json!({"type": "NFC"})),
-        "pre_tokenizer": pre_tokenizer(cut),
-        "post_processor": bos(file, cut, tokens)?,
-        "decoder": byte_level(),
-        "model": {
-            "type": "BPE",
-            "ignore_merges": cut.whole_words_first,
-            "vocab": vocabulary,
-            "merges": merges,
-        },
-    }))
+    Ok(vocabulary)
 }
 
 fn find_cut(file: &Gguf) -> Result<&'static Cut> {
@@ -121,35 +132,39 @@ fn pre_tokenizer(cut: &Cut) -> Json {
     json!({"type": "Sequence", "pretokenizers": steps})
 }
 
-/// Control tokens and tokens that the model's makers added: both are recognised in text.
-fn added_tokens(file: &Gguf, tokens: &[String]) -> Result<Vec<Json>> {
-    let types = match file.get("tokenizer.ggml.token_type") {
-        Some(Value::Ints(types)) if types.len() == tokens.len() => types,
+/// What sort of token each one is.
+pub(crate) fn token_types<'a>(file: &'a Gguf, tokens: &[String]) -> Result<&'a [i64]> {
+    match file.get("tokenizer.ggml.token_type") {
+        Some(Value::Ints(types)) if types.len() == tokens.len() => Ok(types),
         _ => {
-            return Err(file
-                .fault("`tokenizer.ggml.token_type` is missing or not as long as the vocabulary"));
+            Err(file
+                .fault("`tokenizer.ggml.token_type` is missing or not as long as the vocabulary"))
         }
-    };
+    }
+}
+
+/// Control tokens and tokens that the model's makers added: both are recognised in text.
+pub(crate) fn added_tokens(tokens: &[String], types: &[i64]) -> Vec<Json> {
     let added = tokens
         .iter()
         .zip(types)
         .enumerate()
         .filter(|(_, (_, kind))| matches!(**kind, CONTROL | USER_DEFINED));
-    Ok(added
+    added
         .map(|(id, (token, &kind))| {
             json!({
                 "id": id, "content": token, "special": kind == CONTROL, "normalized": false,
                 "single_word": false, "lstrip": false, "rstrip": false,
             })
         })
-        .collect())
+        .collect()
 }
 
 /// Puts the token that begins a text there, where the model wants it.
-fn bos(file: &Gguf, cut: &Cut, tokens: &[String]) -> Result<Option<Json>> {
+pub(crate) fn bos(file: &Gguf, default: bool, tokens: &[String]) -> Result<Option<Json>> {
     let wanted = file
         .int("tokenizer.ggml.add_bos_token")?
-        .map_or(cut.adds_bos, |flag| flag != 0);
+        .map_or(default, |flag| flag != 0);
     if !wanted {
         return Ok(None);
     }

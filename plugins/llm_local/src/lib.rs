@@ -20,6 +20,7 @@ pub mod likelihood;
 pub mod local;
 pub mod model;
 pub mod rope;
+pub mod sentencepiece;
 pub mod tokenizer;
 pub mod tree;
 pub mod weights;
