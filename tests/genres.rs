@@ -1,6 +1,8 @@
 //! Whether the default model's scores mean something: films' scores by title and year against the genres that others
 //! gave them. `framework/docs/decisions/0004-asking-small-models.md` has the figures of larger samples.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::path::Path;
 
 use lapidary_core::data::load_toml;

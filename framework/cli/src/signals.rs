@@ -24,7 +24,9 @@ pub fn listen() -> Result<(), Failure> {
             }
             interrupt::request();
             display::suspend(|| {
-                let text = "stopping at the next safe point; once more ends at once";
+                // Said now: what ends at once must not wait for whoever holds standard error.
+                let text = "stopping at the next safe point; once more ends at once and leaves `running` in run.json; \
+                            the same command resumes either way";
                 let _ = writeln!(std::io::stderr(), "{text}");
             });
         }
