@@ -45,20 +45,30 @@ impl Heap {
             self.collect_at
                 .set((self.held.get() + bytes).max(FIRST_STEP / 2) * 2);
         }
-        let held = self.held.get() + bytes;
-        if held > self.limit {
-            let reason = format!(
-                "tensors of this script would need {} MiB; the limit is {} MiB",
-                held >> 20,
-                self.limit >> 20
-            );
-            return Err(raise(Error::setting("memory", reason)));
-        }
-        self.held.set(held);
+        self.refuse_over_limit(lua, bytes)?;
+        self.held.set(self.held.get() + bytes);
         Ok(Held {
             heap: Rc::clone(self),
             bytes,
         })
+    }
+
+    /// Refuses `bytes` more where the limit does not allow them; ask before they are taken.
+    pub fn refuse_over_limit(&self, lua: &Lua, bytes: usize) -> mlua::Result<()> {
+        let needed = || self.held.get().saturating_add(bytes);
+        if needed() > self.limit {
+            lua.gc_collect()?;
+        }
+        let held = needed();
+        if held <= self.limit {
+            return Ok(());
+        }
+        let reason = format!(
+            "tensors of this script would need {} MiB; the limit is {} MiB",
+            held >> 20,
+            self.limit >> 20
+        );
+        Err(raise(Error::setting("memory", reason)))
     }
 }
 

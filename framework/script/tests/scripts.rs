@@ -123,6 +123,8 @@ fn memory_of_tensors_is_freed_and_limited() {
     run(&format!("{views} local v = t:transpose() end")).unwrap();
     let message = failure(&format!("{views} kept[i] = t:transpose() end"));
     assert!(message.contains("the limit is 8192 MiB"), "{message}");
+    let message = failure("lapidary.zeros(1 << 20, 1 << 20)");
+    assert!(message.contains("would need 4194304 MiB"), "{message}");
 }
 
 #[test]

@@ -143,7 +143,7 @@ impl Content {
 }
 
 /// A file that others say is there is no mere failure to read.
-fn missing_is_damage(error: Error) -> Error {
+pub(crate) fn missing_is_damage(error: Error) -> Error {
     match error {
         Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
             Error::damaged(path, "it is missing")

@@ -9,5 +9,5 @@ mod store;
 use crate::lock;
 
 pub use content::Content;
-pub(crate) use content::{read_json, write_json, write_tensors};
+pub(crate) use content::{missing_is_damage, read_json, write_json, write_tensors};
 pub use store::{Origin, Stage, Store};

@@ -8,6 +8,7 @@ use std::path::Path;
 use tch::kind::Element;
 use tch::{Device, Kind, Tensor};
 
+use crate::artefact::missing_is_damage;
 use crate::error::{Error, Result};
 
 /// Size and checksum of a stored file.
@@ -26,7 +27,9 @@ impl Check {
     /// [`Error::Damaged`] when the file is missing, cut, or changed.
     pub fn verify(self, path: &Path, mut each: impl FnMut(&[u8])) -> Result<()> {
         let damaged = |reason: String| Error::damaged(path, reason);
-        let mut file = File::open(path).map_err(|e| damaged(format!("cannot be opened: {e}")))?;
+        let mut file = File::open(path)
+            .map_err(Error::io(path))
+            .map_err(missing_is_damage)?;
         let found = file.metadata().map_err(Error::io(path))?.len();
         if found != self.bytes {
             return Err(damaged(format!(

@@ -125,7 +125,32 @@ impl Scorer<'_> {
             return Err(fault("prompt strategy", "read", text));
         }
         tally.missing = missing;
+        self.warn_of_flat(what, &scores)?;
         Ok((scores, tally))
+    }
+
+    /// An attribute on which all score the same says nothing: the model cannot answer when it is asked this way.
+    fn warn_of_flat(&self, what: &str, scores: &Tensor) -> Result<()> {
+        if scores.size().first().is_none_or(|&n| n < 2) {
+            return Ok(());
+        }
+        let spread = scores
+            .f_amax([0i64], false)?
+            .f_sub(&scores.f_amin([0i64], false)?)?;
+        let spread = Vec::<f32>::try_from(spread)?;
+        let names = self.attributes.attributes.iter().map(|a| a.name.as_str());
+        let flat: Vec<&str> = names
+            .zip(spread)
+            .filter_map(|(name, spread)| (spread == 0.0).then_some(name))
+            .collect();
+        if !flat.is_empty() {
+            tracing::warn!(
+                "all {what} score the same on {}: asked this way, the model cannot tell them apart; try another prompt \
+                 strategy, such as `score_phrases`, or a larger model",
+                flat.join(", ")
+            );
+        }
+        Ok(())
     }
 }
 

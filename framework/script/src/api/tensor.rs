@@ -28,6 +28,9 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
 
     let s = Rc::clone(session);
     let zeros = move |lua: &Lua, shape: Variadic<i64>| {
+        let values = shape.iter().map(|&n| n.max(0) as usize);
+        let bytes = values.fold(size_of::<f32>(), usize::saturating_mul);
+        s.heap.refuse_over_limit(lua, bytes)?;
         TensorHandle::new(
             lua,
             &s.heap,
