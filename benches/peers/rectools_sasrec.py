@@ -55,7 +55,6 @@ def main():
     train = frame[from_end >= 2]
     targets = (train.groupby(Columns.User).size() - 1).clip(upper=given.max_len).sum()
 
-    clock = Clock()
     model = SASRecModel(
         n_blocks=2,
         n_heads=2,
@@ -64,11 +63,12 @@ def main():
         session_max_len=given.max_len,
         batch_size=256,
         lr=0.001,
+        epochs=given.epochs,
         loss="softmax",
         get_trainer_func=lambda: Trainer(
             max_epochs=given.epochs,
             accelerator="cpu",
-            callbacks=[clock],
+            callbacks=[Clock()],
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -76,6 +76,8 @@ def main():
         ),
     )
     model.fit(Dataset.construct(train))
+    # Its trainer trains with copies of the callbacks.
+    clock = next(c for c in model.fit_trainer.callbacks if isinstance(c, Clock))
 
     users = test[Columns.User].to_numpy()
     asked = Dataset.construct(history)
