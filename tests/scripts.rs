@@ -113,6 +113,10 @@ fn the_quickstart_runs_and_runs_again_from_its_artefacts() {
         Some(64)
     );
 
+    let splits = run["splits"].as_object().unwrap();
+    let (_, split) = splits.iter().next().unwrap();
+    assert_eq!(split["settings"]["max_len"], 50);
+
     let second = place.print("scripts/quickstart.lua", &set);
     assert_eq!(steady(&first), steady(&second));
     let run: serde_json::Value =

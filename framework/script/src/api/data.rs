@@ -7,6 +7,7 @@ use lapidary_core::data::{
 };
 use lapidary_core::{Error, Result};
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods};
+use serde_json::json;
 
 use crate::convert::{raise, read, to_lua};
 use crate::object::{Object, name_it, refuse_others};
@@ -67,11 +68,15 @@ impl UserData for DatasetHandle {
         });
         methods.add_method("leave_one_out", |_, d, table: Option<Table>| {
             let given: LeaveOneOut = read(table.as_ref(), "leave_one_out")?;
-            d.split(leave_one_out(&d.data, &given))
+            d.split(
+                leave_one_out(&d.data, &given),
+                "leave_one_out",
+                json!(given),
+            )
         });
         methods.add_method("temporal", |_, d, table: Option<Table>| {
             let given: Temporal = read(table.as_ref(), "temporal")?;
-            d.split(temporal(&d.data, &given))
+            d.split(temporal(&d.data, &given), "temporal", json!(given))
         });
         methods.add_meta_method(MetaMethod::ToString, |_, d, ()| {
             Ok(d.data.summary().map_err(raise)?.to_string())
@@ -80,9 +85,22 @@ impl UserData for DatasetHandle {
 }
 
 impl DatasetHandle {
-    fn split(&self, split: Result<Split>) -> mlua::Result<SplitHandle> {
+    /// Hands out a split; how it was made is noted in `run.json`.
+    fn split(
+        &self,
+        split: Result<Split>,
+        kind: &str,
+        settings: serde_json::Value,
+    ) -> mlua::Result<SplitHandle> {
         let split = split.map_err(raise)?;
         let session = Rc::clone(&self.session);
+        let data = self.data.name();
+        let note =
+            json!({"dataset": data, "kind": kind, "settings": settings, "report": split.report});
+        let folder = &session.context.folder;
+        folder
+            .record_in("splits", split.fingerprint.short(), note)
+            .map_err(raise)?;
         let inner = Parts {
             data: Rc::clone(&self.data),
             split,
