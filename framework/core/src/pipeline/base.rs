@@ -22,8 +22,6 @@ pub struct BaseEmbedding {
     pub fingerprint: Fingerprint,
     /// The split it was learned on.
     pub split: Fingerprint,
-    /// Size of the catalogue, V.
-    pub n_items: usize,
     /// Its width, d.
     pub dim: i64,
     /// Item table, f32 `[V,d]`.
@@ -81,7 +79,6 @@ pub fn embed(
     Ok(BaseEmbedding {
         fingerprint,
         split: split.fingerprint.clone(),
-        n_items: split.n_items,
         dim,
         items: table("items").map(Tensor::shallow_clone),
         users: table("users").map(Tensor::shallow_clone),
@@ -104,7 +101,6 @@ pub fn embed_with_backbone(
     let base = BaseEmbedding {
         fingerprint: recommender.fingerprint.clone(),
         split: split.fingerprint.clone(),
-        n_items: split.n_items,
         dim,
         items: table.transpose()?,
         users: None,

@@ -1,5 +1,7 @@
 //! The guided embedding: a prompt strategy asks a language model about items and users.
 
+use std::rc::Rc;
+
 use lapidary_sdk::kinds::{AttributeSet, ItemText};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -39,14 +41,12 @@ pub struct GuidedEmbedding {
     pub fingerprint: Fingerprint,
     /// The split whose items and users were scored.
     pub split: Fingerprint,
-    /// Size of the catalogue, V.
-    pub n_items: usize,
     /// What was scored.
     pub attributes: AttributeSet,
     /// Whether users were scored too.
     pub has_users: bool,
     /// The scores.
-    pub scores: Option<std::rc::Rc<GuidedScores>>,
+    pub scores: Option<Rc<GuidedScores>>,
 }
 
 /// Scores the items of a split, and its users as told. The model is opened to learn what it is, in a dry run too.
@@ -84,10 +84,9 @@ pub fn guide(
     Ok(GuidedEmbedding {
         fingerprint,
         split: split.fingerprint.clone(),
-        n_items: split.n_items,
         attributes: strategy.attributes.clone(),
         has_users: settings.users != Users::None,
-        scores: scores.map(std::rc::Rc::new),
+        scores: scores.map(Rc::new),
     })
 }
 
