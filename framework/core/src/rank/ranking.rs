@@ -10,20 +10,26 @@ use crate::data::{Case, Split};
 use crate::error::{Error, Result};
 use crate::{interrupt, progress};
 
+/// More rows at once make nothing faster.
+const MAX_ROWS: usize = 1024;
+
 /// How to rank.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Length of the kept lists of best items; none keeps no lists.
     pub lists: Option<usize>,
-    /// At most so many scores are held at once (one row is always held).
+    /// Scores held at once.
     pub max_scores: usize,
+    /// Fewer whole rows than this are not worth it.
+    pub min_rows: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             lists: None,
-            max_scores: 1 << 22,
+            max_scores: 1 << 19,
+            min_rows: 32,
         }
     }
 }
@@ -91,11 +97,11 @@ pub fn rank(
     let _no_grad = tch::no_grad_guard();
     check_catalogue(scorer, split)?;
     let n_items = split.n_items;
-    let block = (options.max_scores / n_items.max(1)).clamp(1, 1024);
+    let block = (options.max_scores / n_items.max(1)).max(options.min_rows.max(1));
     let order = by_history(cases);
     let mut collected = Collected::new(options.lists.map(|k| k.min(n_items)));
     let stage = progress::begin("ranking", cases.len() as u64);
-    for numbers in order.chunks(block) {
+    for numbers in order.chunks(block.min(MAX_ROWS)) {
         interrupt::check()?;
         let part: Vec<Case> = numbers.iter().map(|&n| cases[n]).collect();
         collected.block(scorer, split, &part)?;
@@ -228,9 +234,16 @@ fn check_scores(scores: &Tensor, rows: i64, n_items: i64) -> Result<()> {
 /// Items before and beside each target, among all items and among unseen ones: i64 `[4,B]`. Seen items are counted
 /// apart and subtracted, so that the block is compared once.
 fn counts(scores: &Tensor, of_target: &Tensor, seen: &Seen) -> Result<Tensor> {
-    let count = |found: Tensor| found.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Int64);
-    let greater = count(scores.f_gt_tensor(of_target)?)?;
-    let ties = count(scores.f_eq_tensor(of_target)?)?.f_sub_scalar(1)?;
+    // Ones and zeros as floats are added up several times faster than truth values.
+    let found = scores.f_empty_like()?;
+    let count = || {
+        let sum = found.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
+        sum?.f_to_kind(Kind::Int64)
+    };
+    let _ = scores.f_gt_tensor_out(&found, of_target)?;
+    let greater = count()?;
+    let _ = scores.f_eq_tensor_out(&found, of_target)?;
+    let ties = count()?.f_sub_scalar(1)?;
 
     let seen_scores = scores.f_view([-1i64])?.f_index_select(0, &seen.places)?;
     let beside = of_target.f_view([-1i64])?.f_index_select(0, &seen.rows)?;

@@ -34,6 +34,7 @@ fn few_at_a_time(lists: Option<usize>) -> Options {
     Options {
         lists,
         max_scores: 16,
+        min_rows: 1,
     }
 }
 
@@ -178,6 +179,7 @@ fn lists_of_a_constant_scorer_are_those_of_chance() {
         let options = Options {
             lists: Some(k),
             max_scores: block,
+            min_rows: 1,
         };
         rank(scorer, &split, &split.test, &options).unwrap()
     };
