@@ -6,7 +6,15 @@ use std::process::{Command, Output};
 
 use lapidary_testkit::library::plugin_library;
 
-const PLUGINS: [&str; 5] = ["sasrec", "reducers", "ppmi_svd", "prompts", "llm_local"];
+const PLUGINS: [&str; 7] = [
+    "sasrec",
+    "gru4rec",
+    "bert4rec",
+    "reducers",
+    "ppmi_svd",
+    "prompts",
+    "llm_local",
+];
 const SMALL: [&str; 2] = ["data=tests/fixtures/tiny.toml", "epochs=2"];
 
 struct Place {
@@ -190,6 +198,27 @@ fn tables_of_options_can_be_used_again() {
         local ways = { { "a", { evaluation } }, { "b", { evaluation } } }
         lapidary.compare(ways)
         assert(lapidary.compare(ways):gain("b", "ndcg@10") == 0)
+        "#,
+    );
+    assert_eq!(failed, None);
+}
+
+#[test]
+fn every_backbone_is_a_base_is_refined_trained_and_explained() {
+    let place = Place::new();
+    let failed = outcome(
+        &place,
+        r#"
+        for _, name in ipairs { "gru4rec", "bert4rec" } do
+          local base = lapidary.base_embedder(name, { dim = 8 }):fit(split, training)
+          assert(base:evaluate(split.test):value("ndcg@10") > 0)
+          local refined = lapidary.refine { base = base, reducer = lapidary.reducer("pca"), dim = 4, users = "hidden" }
+          local model = lapidary.backbone(name):fit(split, refined, training)
+          assert(model:evaluate(split.test):value("ndcg@10") > 0)
+          local best = model:recommend(user, { k = 1, before = split.test })[1]
+          local why = model:explain(user, best.item, { before = split.test })
+          assert(math.abs(why.score - best.score) < 1e-4, "the parts are the score")
+        end
         "#,
     );
     assert_eq!(failed, None);

@@ -49,6 +49,7 @@ pub mod error;
 pub mod export;
 pub mod host;
 pub mod kinds;
+pub mod nn;
 pub mod serve;
 mod table;
 

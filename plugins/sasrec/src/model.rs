@@ -1,14 +1,14 @@
 //! The backbone.
 
+use lapidary_sdk::nn::{
+    Block, BlockSettings, LayerNorm, Parameters, Positions, Visible, check_input, dropout, share,
+};
 use lapidary_sdk::prelude::*;
 
-use crate::attention::Attention;
-use crate::dropout::dropout;
-use crate::feed_forward::FeedForward;
-use crate::layers::LayerNorm;
-use crate::parameters::Parameters;
-use crate::positions::Positions;
-use crate::settings::{NormOrder, Settings};
+use crate::settings::Settings;
+
+/// Added to the variance by the layer norms; the value of the paper's code.
+const EPSILON: f64 = 1e-8;
 
 /// SASRec (Kang and McAuley 2018, <https://arxiv.org/abs/1808.09781>): a causal Transformer over the items of a
 /// sequence.
@@ -49,11 +49,20 @@ impl Component for SasRec {
         let BackboneContext { dim, max_len, .. } = context;
         let mut parameters = Parameters::new(device, settings.init_std);
         let positions = Positions::new(&mut parameters, max_len, dim)?;
+        let block = BlockSettings {
+            dim,
+            heads: settings.heads,
+            hidden_factor: settings.hidden_factor,
+            activation: settings.activation,
+            norm: settings.norm,
+            epsilon: EPSILON,
+            dropout: settings.dropout,
+        };
         let blocks = (0..settings.layers)
-            .map(|layer| Block::new(&mut parameters, layer, dim, &settings))
+            .map(|layer| Block::new(&mut parameters, layer, &block))
             .collect::<Result<_>>()?;
         let norm = match settings.final_norm {
-            true => Some(LayerNorm::new(&mut parameters, "final_norm", dim)?),
+            true => Some(LayerNorm::new(&mut parameters, "final_norm", dim, EPSILON)?),
             false => None,
         };
         Ok(Self {
@@ -87,12 +96,11 @@ impl Backbone for SasRec {
     }
 
     fn parameters(&self) -> Result<Vec<(String, Tensor)>> {
-        let share = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
-        Ok(self.parameters.iter().map(share).collect())
+        Ok(share(&self.parameters))
     }
 
     fn forward(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor> {
-        self.check(input, mask)?;
+        check_input(input, mask, self.dim, Some(self.max_len))?;
         let positions = self.positions.forward(mask)?;
         let embedded = match self.scale {
             Some(scale) => positions.f_add(&input.f_mul_scalar(scale)?)?,
@@ -100,94 +108,11 @@ impl Backbone for SasRec {
         };
         let mut hidden = dropout(&embedded, self.dropout, train)?;
         for block in &self.blocks {
-            hidden = block.forward(&hidden, train)?;
+            hidden = block.forward(&hidden, &Visible::Past, train)?;
         }
         match &self.norm {
             Some(norm) => norm.forward(&hidden),
             None => Ok(hidden),
-        }
-    }
-}
-
-impl SasRec {
-    fn check(&self, input: &Tensor, mask: &Tensor) -> Result<()> {
-        let (found, dim) = (input.size(), self.dim);
-        if found.len() != 3 || found[2] != dim || found[1] > self.max_len {
-            return Err(Error::invalid(format!(
-                "`input` must have the shape [B,L,{dim}], L at most {}; found {found:?}",
-                self.max_len
-            )));
-        }
-        if mask.size() != found[..2] || mask.kind() != DType::Bool {
-            return Err(Error::invalid(format!(
-                "`mask` must be bool of the shape {:?}; found {:?} of the shape {:?}",
-                &found[..2],
-                mask.kind(),
-                mask.size()
-            )));
-        }
-        if input.kind() != DType::Float {
-            return Err(Error::invalid(format!(
-                "`input` must be f32; found {:?}",
-                input.kind()
-            )));
-        }
-        Ok(())
-    }
-}
-
-/// Self-attention and a feed-forward network, each with a norm, dropout and a residual sum.
-struct Block {
-    attention_norm: LayerNorm,
-    attention: Attention,
-    feed_forward_norm: LayerNorm,
-    feed_forward: FeedForward,
-    order: NormOrder,
-    dropout: f64,
-}
-
-impl Block {
-    fn new(
-        parameters: &mut Parameters,
-        number: u32,
-        dim: i64,
-        settings: &Settings,
-    ) -> Result<Self> {
-        let name = |part: &str| format!("layers.{number}.{part}");
-        let Settings { heads, dropout, .. } = *settings;
-        Ok(Self {
-            attention_norm: LayerNorm::new(parameters, &name("attention.norm"), dim)?,
-            attention: Attention::new(parameters, &name("attention"), dim, heads, dropout)?,
-            feed_forward_norm: LayerNorm::new(parameters, &name("feed_forward.norm"), dim)?,
-            feed_forward: FeedForward::new(parameters, &name("feed_forward"), dim, settings)?,
-            order: settings.norm,
-            dropout,
-        })
-    }
-
-    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let attend = |x: &Tensor| self.attention.forward(x, train);
-        let x = self.residual(x, &self.attention_norm, attend, train)?;
-        let feed = |x: &Tensor| self.feed_forward.forward(x);
-        self.residual(&x, &self.feed_forward_norm, feed, train)
-    }
-
-    fn residual(
-        &self,
-        x: &Tensor,
-        norm: &LayerNorm,
-        inner: impl Fn(&Tensor) -> Result<Tensor>,
-        train: bool,
-    ) -> Result<Tensor> {
-        match self.order {
-            NormOrder::Pre => {
-                let given = inner(&norm.forward(x)?)?;
-                Ok(dropout(&given, self.dropout, train)?.f_add(x)?)
-            }
-            NormOrder::Post => {
-                let given = inner(x)?;
-                norm.forward(&dropout(&given, self.dropout, train)?.f_add(x)?)
-            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The settings of a script, and what must hold among them.
 
+use lapidary_sdk::nn::{Activation, NormOrder};
 use lapidary_sdk::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,26 +45,6 @@ impl Default for Settings {
             final_norm: true,
         }
     }
-}
-
-/// Where the layer norms stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NormOrder {
-    /// `x + f(norm(x))`
-    Pre,
-    /// `norm(x + f(x))`
-    Post,
-}
-
-/// Activation of the feed-forward network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `max(x, 0)`
-    Relu,
-    /// `x Φ(x)`, exactly.
-    Gelu,
 }
 
 impl Settings {

@@ -13,7 +13,7 @@ const MAX_POSITIONS: usize = 1 << 16;
 impl Model {
     /// The vectors of some users, f32 `[B,d]`: an item's score is the product with its row of [`Model::output_table`].
     ///
-    /// A history is cut to its last `max_len` items. An empty one has the hidden state 0: without a guided part of the
+    /// A history is cut to its last `max_len` items, one less for cloze, whose last place is the mask's. An empty one has the hidden state 0: without a guided part of the
     /// user's own all items score the same. A user without a guided row of its own gets the mean of all rows.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Model {
     fn shown(&self, queries: &[Query<'_>]) -> Result<Shown> {
         let n_items = self.n_items();
         let cloze = self.mask.is_some();
-        let keep = self.max_len.max(1) - usize::from(cloze && self.max_len > 1);
+        let keep = self.max_len.max(1) - usize::from(cloze);
         let mut shown = Shown::default();
         for query in queries {
             let history = &query.history[query.history.len().saturating_sub(keep)..];
@@ -80,7 +80,8 @@ impl Model {
             }
             shown.items.extend(history.iter().map(|&i| i64::from(i)));
             shown.masked.extend(history.iter().map(|_| false));
-            shown.known.push(if history.is_empty() { 0.0 } else { 1.0 });
+            let known = !query.history.is_empty();
+            shown.known.push(if known { 1.0 } else { 0.0 });
             if cloze || history.is_empty() {
                 shown.items.push(0);
                 shown.masked.push(cloze);

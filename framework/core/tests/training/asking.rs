@@ -2,10 +2,14 @@
 
 use tch::{Device, Kind, Tensor};
 
+use std::sync::{Arc, Mutex};
+
 use crate::support::{Linear, alone, base, embedding};
 use lapidary_core::rank::{Query, Scorer};
 use lapidary_core::refine::UserGuidance;
 use lapidary_core::train::Model;
+use lapidary_sdk::component::{State, Stateful};
+use lapidary_sdk::kinds::{Backbone, Objective};
 
 fn query(user: Option<u32>, history: &[u32]) -> Query<'_> {
     Query { user, history }
@@ -91,4 +95,67 @@ fn a_model_of_another_width_or_a_missing_file_is_refused() {
     model.save(folder.path()).unwrap();
     let other = Model::load(folder.path(), Linear::boxed(4), Device::Cpu);
     assert!(other.is_err_and(|e| e.to_string().contains("`backbone.own`")));
+}
+
+/// Gives its input back and keeps what it was shown: real positions, row after row.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<Tensor>>>);
+
+impl Stateful for Recorder {
+    fn save(&self) -> lapidary_sdk::Result<State> {
+        Ok(State::default())
+    }
+
+    fn load(&mut self, _: &State) -> lapidary_sdk::Result<()> {
+        Ok(())
+    }
+}
+
+impl Backbone for Recorder {
+    fn objective(&self) -> lapidary_sdk::Result<Objective> {
+        Ok(Objective::Cloze {
+            mask_probability: 0.5,
+        })
+    }
+
+    fn parameters(&self) -> lapidary_sdk::Result<Vec<(String, Tensor)>> {
+        Ok(Vec::new())
+    }
+
+    fn forward(&self, x: &Tensor, mask: &Tensor, _: bool) -> lapidary_sdk::Result<Tensor> {
+        for row in 0..x.size()[0] {
+            let real = mask.get(row).sum(Kind::Int64).int64_value(&[]);
+            self.0.lock().unwrap().push(x.get(row).narrow(0, 0, real));
+        }
+        Ok(x + 1.0)
+    }
+}
+
+#[test]
+fn cloze_is_asked_for_a_mask_after_the_history_within_max_len() {
+    let _turn = alone();
+    for max_len in [1, 3] {
+        let seen = Recorder::default();
+        let model = Model::new(&base(9, 4), Box::new(seen.clone()), max_len, Device::Cpu).unwrap();
+        let histories: [&[u32]; 4] = [&[5, 6, 7, 8], &[1, 2, 3], &[4], &[]];
+        let users = model
+            .user_vectors(&histories.map(|h| query(None, h)))
+            .unwrap();
+        for (history, shown) in histories.iter().zip(seen.0.lock().unwrap().iter()) {
+            let kept = history.len().min(max_len - 1);
+            let items: Vec<i64> = history[history.len() - kept..]
+                .iter()
+                .map(|&i| i64::from(i))
+                .collect();
+            let rows = model
+                .input_table()
+                .index_select(0, &Tensor::from_slice(&items));
+            // The mask's vector is 0 before training.
+            let mask = Tensor::zeros([1, 4], (Kind::Float, Device::Cpu));
+            assert_eq!(*shown, Tensor::cat(&[rows, mask], 0));
+        }
+        // The state at the mask is the user's vector; an empty history has none.
+        let expected = Tensor::from_slice(&[1.0f32, 1.0, 1.0, 0.0]).unsqueeze(1);
+        assert_eq!(users, expected.expand([4, 4], false));
+    }
 }

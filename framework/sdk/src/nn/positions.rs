@@ -1,18 +1,21 @@
 //! Learned positions, counted from the end.
 
-use lapidary_sdk::prelude::*;
-
-use crate::parameters::Parameters;
+use super::parameters::Parameters;
+use crate::prelude::*;
 
 /// A vector for each position. The last item of a row is always at position `max_len − 1`, as in the reference
 /// implementations, which pad on the left: place `t` of a row of length `len` is position `max_len − len + t`.
-pub(crate) struct Positions {
+pub struct Positions {
     weight: Tensor,
     max_len: i64,
 }
 
 impl Positions {
-    pub(crate) fn new(parameters: &mut Parameters, max_len: i64, dim: i64) -> Result<Self> {
+    /// The parameter `position.weight`, `[max_len,d]`.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn new(parameters: &mut Parameters, max_len: i64, dim: i64) -> Result<Self> {
         Ok(Self {
             weight: parameters.normal("position.weight".to_owned(), &[max_len, dim])?,
             max_len,
@@ -21,7 +24,10 @@ impl Positions {
 
     /// # Shapes
     /// `mask` bool `[B,L]`, true at real positions; result f32 `[B,L,d]`.
-    pub(crate) fn forward(&self, mask: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When a shape does not fit.
+    pub fn forward(&self, mask: &Tensor) -> Result<Tensor> {
         let (_, length) = mask.size2()?;
         let lengths = mask.f_sum_dim_intlist(1, true, DType::Int64)?;
         let places = Tensor::f_arange(length, (DType::Int64, mask.device()))?;

@@ -1,6 +1,6 @@
 //! Dropout.
 
-use lapidary_sdk::prelude::*;
+use crate::prelude::*;
 
 /// Draws of 16 bits: the number of values that one takes.
 const DRAWS: f64 = 65_536.0;
@@ -9,7 +9,10 @@ const DRAWS: f64 = 65_536.0;
 ///
 /// On a CPU libtorch draws a number a value. Here a 64-bit number from the same generator decides four values, which
 /// takes a third of the time; `p` is rounded to a multiple of 2⁻¹⁶ for it, and the scale fits the rounded value.
-pub(crate) fn dropout(x: &Tensor, p: f64, train: bool) -> Result<Tensor> {
+///
+/// # Errors
+/// When memory is short.
+pub fn dropout(x: &Tensor, p: f64, train: bool) -> Result<Tensor> {
     if !train || p == 0.0 || x.device() != Device::Cpu {
         return Ok(x.f_dropout(p, train)?);
     }
@@ -29,7 +32,7 @@ pub(crate) fn dropout(x: &Tensor, p: f64, train: bool) -> Result<Tensor> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
     use super::*;
 
     fn ones(values: i64) -> Tensor {

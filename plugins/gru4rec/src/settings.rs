@@ -1,0 +1,76 @@
+//! The settings of a script, and what must hold among them.
+
+use lapidary_sdk::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`crate::Gru4Rec`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Number of layers of gated recurrent units.
+    pub layers: u32,
+    /// Units of a layer; left out, as many as the embedding size. With another number a linear layer leads back to the
+    /// embedding size.
+    pub hidden: Option<i64>,
+    /// Probability of dropping a value of the embedded input in training.
+    pub dropout_embedding: f64,
+    /// Probability of dropping a value of each layer's hidden states in training.
+    pub dropout_hidden: f64,
+    /// Whether the input is multiplied by the square root of the embedding size.
+    pub scale_input: bool,
+    /// Standard deviation of the initial weights, drawn normally; left out, they are drawn as Glorot and Bengio do, as in
+    /// the authors' code.
+    pub init_std: Option<f64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            layers: 1,
+            hidden: None,
+            dropout_embedding: 0.2,
+            dropout_hidden: 0.2,
+            scale_input: true,
+            init_std: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks the settings and the context.
+    pub(crate) fn check(&self, context: &BackboneContext) -> Result<()> {
+        let BackboneContext { dim, max_len, .. } = *context;
+        let wrong = |text: String| Err(Error::invalid(text));
+        if dim < 1 || max_len < 1 {
+            return wrong(format!(
+                "embedding size and longest sequence must be at least 1; found {dim} and {max_len}"
+            ));
+        }
+        if self.layers < 1 {
+            return wrong(format!(
+                "`layers` must be at least 1; found {}",
+                self.layers
+            ));
+        }
+        if let Some(hidden) = self.hidden.filter(|units| *units < 1) {
+            return wrong(format!("`hidden` must be at least 1; found {hidden}"));
+        }
+        for (name, value) in [
+            ("dropout_embedding", self.dropout_embedding),
+            ("dropout_hidden", self.dropout_hidden),
+        ] {
+            if !(0.0..1.0).contains(&value) {
+                return wrong(format!(
+                    "`{name}` must be at least 0 and less than 1; found {value}"
+                ));
+            }
+        }
+        match self.init_std {
+            Some(std) if !(std > 0.0 && std.is_finite()) => {
+                wrong(format!("`init_std` must be greater than 0; found {std}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The backbone keeps what every backbone promises, linked in and loaded.
+
+use lapidary_gru4rec as _;
+
+lapidary_testkit::conformance!("gru4rec"; backbone: "gru4rec");
