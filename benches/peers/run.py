@@ -1,9 +1,11 @@
 """Lapidary beside its peers: same data, same configuration, in turn. See README.md."""
 
 import argparse
+import gzip
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -13,14 +15,25 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-MEASURES = ["epoch_cpu", "epoch_wall", "ranking_wall", "peak_memory"]
+ENVIRONMENT = ROOT / "target/peers"
+PROGRAM = ROOT / "target/release/lapidary"
+RESULTS = HERE / "results.json"
+MEASURES = ["epoch_cpu", "epoch_wall", "ranking_cpu", "ranking_wall", "peak_memory"]
+# The driver of each peer with its arguments, and the models it has.
+PEERS = {
+    "rectools": (["rectools_models.py"], ["sasrec", "bert4rec"]),
+    "rectools_fast": (["rectools_fast.py"], ["sasrec"]),
+    "sasrec_pytorch": (["sasrec_pytorch.py"], ["sasrec"]),
+    "recbole": (["recbole_models.py"], ["sasrec", "gru4rec"]),
+    "recbole_unwatched": (["recbole_models.py", "--unwatched"], ["sasrec", "gru4rec"]),
+}
 
 
 def environment():
     """The Python of the peers' own environment, made when it is missing."""
-    python = ROOT / "target/peers/bin/python"
+    python = ENVIRONMENT / "bin/python"
     if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", ROOT / "target/peers"], check=True)
+        subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
         pip = [python, "-m", "pip", "install", "--quiet", "--requirement", HERE / "requirements.txt"]
         subprocess.run(pip, check=True)
     return python
@@ -40,103 +53,141 @@ def measured(command, **options):
     return text, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
-def rectools(given, python):
-    command = [python, HERE / "rectools_sasrec.py", "--data", given.data, "--epochs", given.epochs]
-    text, _, _, peak = measured([*map(str, command), "--threads", str(given.threads)])
-    found = json.loads(text.splitlines()[-1])
-    # The first epoch warms up.
-    epochs = slice(1, None) if given.epochs > 1 else slice(None)
-    return {
-        "targets": found["targets"],
-        "epoch_cpu": statistics.mean(found["epoch_cpu"][epochs]) / found["targets"],
-        "epoch_wall": statistics.mean(found["epoch_wall"][epochs]) / found["targets"],
-        "ranking_wall": found["ranking_wall"],
-        "peak_memory": peak,
-        "ndcg@10": found["ndcg@10"],
-    }
+def lines_of(path):
+    """The interactions as `user item` lines, each user's in the order of time.
+
+    `path` has such lines already, or is a table with the columns user_id, item_id, rating and timestamp.
+    """
+    text = (gzip.open(path, "rt") if path.suffix == ".gz" else open(path)).read().splitlines()
+    if not text[0].startswith("user_id\t"):
+        return text
+    rows = [line.split("\t") for line in text[1:]]
+    rows.sort(key=lambda row: (row[0], int(row[3])))
+    numbers = [{name: n for n, name in enumerate(dict.fromkeys(row[k] for row in rows), 1)} for k in (0, 1)]
+    return [f"{numbers[0][row[0]]} {numbers[1][row[1]]}" for row in rows]
 
 
-def lapidary(given, targets):
-    program = ROOT / "target/release/lapidary"
-    with tempfile.TemporaryDirectory() as scratch:
-        scratch = Path(scratch)
-        config = scratch / "data.toml"
-        data = Path(given.data).resolve()
-        config.write_text(
-            f'name = "peers"\nformat = "table"\npath = "{data.parent}"\ninteractions = "{data.name}"\n'
+class Data:
+    """A data set, once as a file for the peers and once in a store for Lapidary."""
+
+    def __init__(self, name, path, folder):
+        self.name, self.file, self.store = name, folder / f"{name}.txt", folder / f"{name}-store"
+        lines = lines_of(path)
+        self.file.write_text("\n".join(lines) + "\n")
+        self.config = folder / f"{name}.toml"
+        self.config.write_text(
+            f'name = "{name}"\nformat = "table"\npath = "{folder}"\ninteractions = "{self.file.name}"\n'
             '[columns]\nuser = 1\nitem = 2\nseparator = " "\n'
         )
-        subprocess.run(
-            [program, "data", "import", config, "--store", scratch / "store"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        measured([PROGRAM, "data", "import", self.config, "--store", self.store])
+        lengths = {}
+        for line in lines:
+            user = line.split(" ")[0]
+            lengths[user] = lengths.get(user, 0) + 1
+        self.targets = sum(max(0, min(50, length - 3)) for length in lengths.values())
 
-        def run(epochs):
-            runs = scratch / f"runs{epochs}"
-            command = [program, "run", HERE / "lapidary_sasrec.lua", "--store", scratch / "store", "--runs", runs]
-            command += ["--threads", given.threads, "--set", f"data={config}", "--set", f"epochs={epochs}"]
-            _, wall, cpu, peak = measured([*map(str, command)])
-            folder = next(runs.iterdir())
-            lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-            stages = json.loads((folder / "run.json").read_text())["artefacts"]
-            ranking = next(s["seconds"] for name, s in stages.items() if name.startswith("evaluation"))
-            ndcg = next(v for line in reversed(lines) for k, v in flat(line) if k == "ndcg@10")
-            return wall, cpu, peak, ranking, ndcg
 
-        one, more = run(1), run(given.epochs + 1)
+def peer(name, model, data, given, python):
+    (driver, *arguments), _ = PEERS[name]
+    command = [python, HERE / driver, *arguments, "--data", data.file, "--model", model, "--epochs", given.epochs]
+    command += ["--threads", given.threads]
+    if name == "sasrec_pytorch":
+        command += ["--checkout", Path(given.sasrec_pytorch).resolve()]
+    if name == "rectools" and given.batches:
+        command += ["--batches", given.batches]
+    with tempfile.TemporaryDirectory() as scratch:
+        text, _, _, peak = measured([*map(str, command)], cwd=scratch)
+    return json.loads(text.splitlines()[-1]) | {"peak_memory": peak}
+
+
+def lapidary(model, data, given):
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        store = scratch / "store"
+        shutil.copytree(data.store, store)
+
+        def run(epochs, rank):
+            command = [PROGRAM, "run", HERE / "lapidary.lua", "--store", store, "--runs", scratch / "runs"]
+            command += ["--threads", given.threads, "--quiet", "--set", f"data={data.config}"]
+            command += ["--set", f"model={model}", "--set", f"epochs={epochs}", "--set", f"rank={rank}"]
+            return measured([*map(str, command)])
+
+        one, more = run(1, "false"), run(given.epochs + 1, "false")
+        # The model is trained by now: the first of these ranks, the second finds that done too.
+        ranked, cached = run(given.epochs + 1, "true"), run(given.epochs + 1, "true")
+    quality = next(line for line in ranked[0].splitlines() if "seen items removed" in line)
     return {
-        "epoch_cpu": (more[1] - one[1]) / given.epochs / targets,
-        "epoch_wall": (more[0] - one[0]) / given.epochs / targets,
-        "ranking_wall": more[3],
-        "peak_memory": more[2],
-        "ndcg@10": more[4],
+        "epoch_cpu": (more[2] - one[2]) / given.epochs / data.targets,
+        "epoch_wall": (more[1] - one[1]) / given.epochs / data.targets,
+        "ranking_cpu": ranked[2] - cached[2],
+        "ranking_wall": ranked[1] - cached[1],
+        "peak_memory": max(more[3], ranked[3]),
+        "ndcg@10": float(quality.split("ndcg@10")[1].split()[0]),
     }
 
 
-def flat(value):
-    """Keys and values of nested objects."""
-    for key, inner in value.items():
-        yield from flat(inner) if isinstance(inner, dict) else [(key, inner)]
+def compare(model, data, names, given, python):
+    """Rows of the table: medians of the pairs, and the median of their ratios."""
+    ours, theirs = [], {name: [] for name in names}
+    for pair in range(given.pairs):
+        ours.append(lapidary(model, data, given))
+        print(f"{data.name} {model}, pair {pair + 1} of {given.pairs}\n  lapidary {json.dumps(ours[-1])}", flush=True)
+        for name in names:
+            theirs[name].append(peer(name, model, data, given, python))
+            print(f"  {name} {json.dumps(theirs[name][-1])}", flush=True)
+    for name in names:
+        for measure in MEASURES:
+            yield {
+                "peer": name,
+                "model": model,
+                "dataset": data.name,
+                "measure": measure,
+                "ours": statistics.median(o[measure] for o in ours),
+                "peers": statistics.median(t[measure] for t in theirs[name]),
+                "ratio": statistics.median(o[measure] / t[measure] for o, t in zip(ours, theirs[name])),
+                "pairs": given.pairs,
+            }
+
+
+def keep(rows, given):
+    """Adds rows to the results; those of the same comparison are replaced."""
+    same = lambda row: tuple(row[key] for key in ("peer", "model", "dataset", "measure"))
+    found = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    new = {same(row) for row in rows}
+    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+    rows = [row for row in found if same(row) not in new] + rows
+    results = {"machine": machine, "threads": given.threads, "rows": rows}
+    unfinished = RESULTS.with_suffix(".new")
+    unfinished.write_text(json.dumps(results, indent=1) + "\n")
+    unfinished.replace(RESULTS)
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--data", required=True, help="file of `user item` lines, plain or gzip")
-    arguments.add_argument("--dataset", help="its name in the results (the file's)")
+    arguments.add_argument("--data", required=True, metavar="NAME=FILE", help="`user item` lines or a table; maybe gzip")
+    arguments.add_argument("--model", choices=["sasrec", "bert4rec", "gru4rec"], default="sasrec")
+    arguments.add_argument("--peers", help="names, with commas between; all that have the model")
+    arguments.add_argument("--sasrec-pytorch", metavar="DIR", help="a clone of github.com/pmixer/SASRec.pytorch")
     arguments.add_argument("--pairs", type=int, default=5)
     arguments.add_argument("--epochs", type=int, default=2)
+    arguments.add_argument("--batches", type=int, help="batches of an epoch of RecTools that are timed; all")
     arguments.add_argument("--threads", type=int, default=2)
     given = arguments.parse_args()
-    dataset = given.dataset or Path(given.data).name.split(".")[0]
+    having = [name for name, (_, models) in PEERS.items() if given.model in models]
+    if not given.sasrec_pytorch:
+        having = [name for name in having if name != "sasrec_pytorch"]
+    names = given.peers.split(",") if given.peers else having
+    if unknown := [name for name in names if name not in having]:
+        sys.exit(f"no {given.model} of {', '.join(unknown)} here; there are {', '.join(having)}")
     python = environment()
-    theirs, ours = [], []
-    for pair in range(given.pairs):
-        theirs.append(rectools(given, python))
-        ours.append(lapidary(given, theirs[0]["targets"]))
-        print(f"pair {pair + 1} of {given.pairs}: {json.dumps({'rectools': theirs[-1], 'lapidary': ours[-1]})}")
-    rows = []
-    for measure in MEASURES:
-        ratios = [o[measure] / t[measure] for o, t in zip(ours, theirs)]
-        rows.append(
-            {
-                "peer": "rectools",
-                "model": "sasrec",
-                "dataset": dataset,
-                "measure": measure,
-                "ours": statistics.median(o[measure] for o in ours),
-                "peers": statistics.median(t[measure] for t in theirs),
-                "ratio": statistics.median(ratios),
-                "pairs": given.pairs,
-            }
-        )
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    results = {"machine": machine, "threads": given.threads, "rows": rows}
-    (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    print("\n| measure | lapidary | rectools | ratio |\n|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as scratch:
+        name, _, path = given.data.partition("=")
+        data = Data(name, Path(path), Path(scratch))
+        rows = list(compare(given.model, data, names, given, python))
+    keep(rows, given)
+    print("\n| peer | measure | lapidary | peer's | ratio |\n|---|---|---|---|---|")
     for row in rows:
-        print(f"| {row['measure']} | {row['ours']:.4g} | {row['peers']:.4g} | {row['ratio']:.3f} |")
+        print(f"| {row['peer']} | {row['measure']} | {row['ours']:.4g} | {row['peers']:.4g} | {row['ratio']:.3f} |")
 
 
 if __name__ == "__main__":

@@ -33,12 +33,7 @@ pub fn sampled(
     table_gradient: Option<&Tensor>,
 ) -> Result<(Tensor, Tensor)> {
     let ((n, dim), n_items) = (query.size2()?, table.size2()?.0);
-    if n_items < 2 {
-        return Err(Error::setting(
-            "loss",
-            "sampled negatives need a catalogue of at least two items; use `cross_entropy`",
-        ));
-    }
+    check_catalogue(n_items)?;
     let height = (MAX_GATHERED / (negatives * dim).max(1)).clamp(1, n.max(1));
     let share = 1.0 / n.max(1) as f64;
     let query_gradient = query.f_empty_like()?;
@@ -71,6 +66,17 @@ pub fn sampled(
         let _ = total.f_add_(&part)?;
     }
     Ok((total.f_mul_scalar_(share)?, query_gradient))
+}
+
+/// Refuses a catalogue without negatives.
+pub(super) fn check_catalogue(n_items: i64) -> Result<()> {
+    match n_items {
+        ..2 => Err(Error::setting(
+            "loss",
+            "sampled negatives need a catalogue of at least two items; use `cross_entropy`",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Draws from all items but the target: i64 `[rows,n]` for targets `[rows,1]`.

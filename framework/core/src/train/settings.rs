@@ -16,7 +16,8 @@ pub struct Settings {
     pub batch_size: usize,
     /// What is minimised.
     pub loss: LossKind,
-    /// Sampled negatives a position, for `bce` and `bpr`.
+    /// Sampled negatives: a position's own for `bce` and `bpr`, those that a batch shares for `sampled_cross_entropy`,
+    /// which wants hundreds.
     pub negatives: usize,
     /// The optimiser.
     pub optimiser: OptimiserKind,
@@ -58,6 +59,8 @@ pub struct Settings {
 pub enum LossKind {
     /// Cross-entropy over the whole catalogue.
     CrossEntropy,
+    /// Cross-entropy over the target and sampled negatives, for catalogues of a million items.
+    SampledCrossEntropy,
     /// Binary cross-entropy of the target and sampled negatives.
     Bce,
     /// Bayesian personalised ranking: the target against sampled negatives.

@@ -7,6 +7,7 @@ use super::batch::Batch;
 use super::cross_entropy::{Blocks, cross_entropy};
 use super::model::Model;
 use super::sampled::{Sampled, sampled};
+use super::sampled_softmax::sampled_softmax;
 use super::settings::{LossKind, Settings};
 use crate::error::Result;
 
@@ -50,12 +51,11 @@ fn loss(
     let own = table.gradient();
     let gradient = model.score.gradient(&own)?;
     let given = gradient.as_ref();
-    let sampled = |loss| {
-        let negatives = settings.negatives as i64;
-        sampled(loss, &query, &items, targets, negatives, given)
-    };
+    let negatives = settings.negatives as i64;
+    let sampled = |loss| sampled(loss, &query, &items, targets, negatives, given);
     let found = match settings.loss {
         LossKind::CrossEntropy => cross_entropy(&query, &items, targets, given, Blocks::default()),
+        LossKind::SampledCrossEntropy => sampled_softmax(&query, &items, targets, negatives, given),
         LossKind::Bce => sampled(Sampled::Bce),
         LossKind::Bpr => sampled(Sampled::Bpr),
     }?;

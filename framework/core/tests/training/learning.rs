@@ -40,7 +40,12 @@ fn trained(embedding: &Embedding, split: &Split, settings: &Settings) -> Model {
 fn every_loss_learns_to_go_round_the_circle() {
     let _turn = alone();
     let split = leave_one_out(&circles(70, 20, 8), 20, 6);
-    for loss in [LossKind::CrossEntropy, LossKind::Bce, LossKind::Bpr] {
+    for loss in [
+        LossKind::CrossEntropy,
+        LossKind::SampledCrossEntropy,
+        LossKind::Bce,
+        LossKind::Bpr,
+    ] {
         let settings = Settings {
             loss,
             negatives: 4,

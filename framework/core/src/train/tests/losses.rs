@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
 use super::support::alone;
-use crate::train::{Blocks, Sampled, cross_entropy, sampled};
+use crate::train::{Blocks, Sampled, cross_entropy, sampled, sampled_softmax};
 
 fn problem(n: i64, n_items: i64, dim: i64) -> (Tensor, Tensor, Tensor) {
     let options = (Kind::Float, Device::Cpu);
@@ -93,8 +93,55 @@ fn sampled_losses_have_libtorchs_gradients() {
 }
 
 #[test]
+fn sampled_softmax_has_libtorchs_gradients() {
+    let _turn = alone();
+    let (n, n_items, negatives) = (30, 7, 5);
+    tch::manual_seed(5);
+    let (query, table, targets) = problem(n, n_items, 4);
+    tch::manual_seed(6);
+    let drawn = Tensor::randint(n_items, [negatives], (Kind::Int64, Device::Cpu));
+    let q = query.copy().set_requires_grad(true);
+    let t = table.copy().set_requires_grad(true);
+    let each = (n_items as f64 / negatives as f64).ln();
+    let others = q.matmul(&t.index_select(0, &drawn).tr()) + each;
+    let others = others.masked_fill(&targets.unsqueeze(1).eq_tensor(&drawn), f64::NEG_INFINITY);
+    let own = (&q * t.index_select(0, &targets)).sum_dim_intlist(1, true, None);
+    let logits = Tensor::cat(&[own, others], 1);
+    let plain = logits.cross_entropy_for_logits(&targets.zeros_like());
+    plain.backward();
+
+    tch::manual_seed(6);
+    let gradient = table.ones_like();
+    let (loss, by_query) =
+        tch::no_grad(|| sampled_softmax(&query, &table, &targets, negatives, Some(&gradient)))
+            .unwrap();
+    assert!(close(&loss, &plain, 1e-5));
+    assert!(close(&by_query, &q.grad(), 1e-6));
+    assert!(close(&(gradient - 1.0), &t.grad(), 1e-6));
+}
+
+#[test]
+fn sampled_softmax_comes_near_the_whole_catalogues_with_many_negatives() {
+    let _turn = alone();
+    tch::manual_seed(7);
+    let (query, table, targets) = problem(200, 50, 4);
+    let off = |negatives| {
+        let whole = cross_entropy(&query, &table, &targets, None, Blocks::default()).unwrap();
+        let drawn = sampled_softmax(&query, &table, &targets, negatives, None).unwrap();
+        (drawn.0 - whole.0).abs().double_value(&[])
+    };
+    let off = tch::no_grad(|| off(20_000));
+    assert!(off < 0.02, "{off}");
+}
+
+#[test]
 fn one_item_has_no_negatives() {
     let (query, table, targets) = problem(3, 1, 4);
-    let error = sampled(Sampled::Bce, &query, &table, &targets, 1, None).unwrap_err();
-    assert!(error.to_string().contains("at least two items"), "{error}");
+    let refused = [
+        sampled(Sampled::Bce, &query, &table, &targets, 1, None),
+        sampled_softmax(&query, &table, &targets, 1, None),
+    ];
+    for error in refused.map(Result::unwrap_err) {
+        assert!(error.to_string().contains("at least two items"), "{error}");
+    }
 }
