@@ -117,7 +117,10 @@ fn score(
 }
 
 /// Text of an item as prompt strategies read it.
-fn item_text(data: &Dataset, item: u32) -> Result<ItemText> {
+///
+/// # Errors
+/// When the stored data cannot be read.
+pub fn item_text(data: &Dataset, item: u32) -> Result<ItemText> {
     let text = data.item(item)?;
     Ok(ItemText {
         title: text.name().to_owned(),

@@ -19,7 +19,7 @@ pub use base::{BaseEmbedding, embed, embed_with_backbone};
 pub use component::{Chosen, LanguageModel, PromptStrategy};
 pub use context::Context;
 pub use evaluate::{Evaluation, evaluate, evaluate_popularity};
-pub use guide::{GuideSettings, GuidedEmbedding, guide};
+pub use guide::{GuideSettings, GuidedEmbedding, guide, item_text};
 pub use recommender::{Reason, Reasons, Recommended, Recommender};
 pub use refine::{RefinedEmbedding, refine};
 pub use train::{Start, train};
