@@ -17,5 +17,6 @@
     clippy::unwrap_used
 )]
 
+pub mod backbone;
 pub mod conformance;
 pub mod library;

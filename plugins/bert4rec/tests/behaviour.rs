@@ -11,14 +11,7 @@ mod common;
 use common::{context, largest_difference, mask, model};
 use lapidary_bert4rec::{Bert4Rec, NormOrder, Settings};
 use lapidary_sdk::prelude::*;
-
-const DIM: i64 = 12;
-const MAX_LEN: i64 = 6;
-
-fn input(rows: i64, length: i64) -> Tensor {
-    tch::manual_seed(11);
-    Tensor::randn([rows, length, DIM], (DType::Float, Device::Cpu))
-}
+use lapidary_testkit::backbone::{self, DIM, MAX_LEN, input};
 
 fn variants() -> [Settings; 3] {
     let with = |norm, head, heads| Settings {
@@ -116,59 +109,28 @@ fn a_sequence_that_is_too_long_is_refused() {
 #[test]
 fn padding_does_not_change_what_is_real() {
     for settings in variants() {
-        let model = model(settings, DIM, MAX_LEN);
-        let short = input(1, 3);
-        let alone = model.forward(&short, &mask(&[3], 3), false).unwrap();
-        let padded = Tensor::cat(&[&short, &input(1, 3).fill_(1e6)], 1);
-        let padded = model.forward(&padded, &mask(&[3], 6), false).unwrap();
-        assert!(largest_difference(&alone, &padded.narrow(1, 0, 3)) < 1e-6);
+        backbone::padding_does_not_change_what_is_real(&model(settings, DIM, MAX_LEN));
     }
 }
 
 #[test]
 fn gradients_reach_every_parameter() {
     for settings in variants() {
-        let model = model(settings, DIM, MAX_LEN);
-        let input = input(2, MAX_LEN).set_requires_grad(true);
-        let hidden = model.forward(&input, &mask(&[6, 4], MAX_LEN), true);
-        let target = Tensor::randn([2, MAX_LEN, DIM], (DType::Float, Device::Cpu));
-        (hidden.unwrap() * target).sum(DType::Float).backward();
-        assert!(input.grad().abs().max().double_value(&[]) > 0.0);
-        for (name, parameter) in model.parameters().unwrap() {
-            assert!(parameter.grad().defined(), "{name}");
-            let largest = parameter.grad().abs().max().double_value(&[]);
-            assert!(largest > 0.0, "{name}");
-        }
+        backbone::gradients_reach_every_parameter(&model(settings, DIM, MAX_LEN), [6, 4]);
     }
 }
 
 #[test]
 fn a_saved_state_gives_the_same_hidden_states() {
-    let (input, mask) = (input(2, MAX_LEN), mask(&[6, 2], MAX_LEN));
     for settings in variants() {
-        let first = model(settings.clone(), DIM, MAX_LEN);
-        tch::manual_seed(99);
-        let mut second = Bert4Rec::create(settings, context(DIM, MAX_LEN)).unwrap();
-        let run = |m: &Bert4Rec| m.forward(&input, &mask, false).unwrap();
-        assert_ne!(run(&first), run(&second));
-        second.load(&first.save().unwrap()).unwrap();
-        assert_eq!(run(&first), run(&second));
+        backbone::a_saved_state_gives_the_same_hidden_states::<Bert4Rec>(settings);
     }
 }
 
 #[test]
 fn inputs_that_do_not_fit_are_refused() {
     let model = model(Settings::default(), DIM, MAX_LEN);
-    let refused = |input: &Tensor, mask: &Tensor, what: &str| {
-        let error = model.forward(input, mask, false).unwrap_err();
-        assert!(error.to_string().contains(what), "{error}");
-    };
-    let right = input(1, 2);
-    refused(&right.narrow(2, 0, 5), &mask(&[2], 2), "[B,L,12]");
-    refused(&right.get(0), &mask(&[2], 2), "[B,L,12]");
-    refused(&right, &mask(&[2], 3), "`mask`");
-    refused(&right, &mask(&[2], 2).to_kind(DType::Float), "bool");
-    refused(&right.to_kind(DType::Double), &mask(&[2], 2), "f32");
+    backbone::inputs_that_do_not_fit_are_refused(&model);
 }
 
 #[test]

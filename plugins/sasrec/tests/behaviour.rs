@@ -11,9 +11,7 @@ mod common;
 use common::{context, largest_difference, mask, model};
 use lapidary_sasrec::{Activation, NormOrder, SasRec, Settings};
 use lapidary_sdk::prelude::*;
-
-const DIM: i64 = 12;
-const MAX_LEN: i64 = 6;
+use lapidary_testkit::backbone::{self, DIM, MAX_LEN, input};
 
 fn settings() -> Settings {
     Settings {
@@ -21,11 +19,6 @@ fn settings() -> Settings {
         init_std: 0.3,
         ..Settings::default()
     }
-}
-
-fn input(rows: i64, length: i64) -> Tensor {
-    tch::manual_seed(11);
-    Tensor::randn([rows, length, DIM], (DType::Float, Device::Cpu))
 }
 
 fn variants() -> Vec<Settings> {
@@ -58,12 +51,7 @@ fn the_future_does_not_change_the_past() {
 
 #[test]
 fn padding_does_not_change_what_is_real() {
-    let model = model(settings(), DIM, MAX_LEN);
-    let short = input(1, 3);
-    let alone = model.forward(&short, &mask(&[3], 3), false).unwrap();
-    let padded = Tensor::cat(&[&short, &input(1, 3).fill_(1e6)], 1);
-    let padded = model.forward(&padded, &mask(&[3], 6), false).unwrap();
-    assert!(largest_difference(&alone, &padded.narrow(1, 0, 3)) < 1e-6);
+    backbone::padding_does_not_change_what_is_real(&model(settings(), DIM, MAX_LEN));
 }
 
 #[test]
@@ -85,17 +73,7 @@ fn the_last_item_has_the_last_position() {
 #[test]
 fn gradients_reach_every_parameter() {
     for settings in variants() {
-        let model = model(settings, DIM, MAX_LEN);
-        let input = input(2, MAX_LEN).set_requires_grad(true);
-        let hidden = model.forward(&input, &mask(&[6, 6], MAX_LEN), true);
-        let target = Tensor::randn([2, MAX_LEN, DIM], (DType::Float, Device::Cpu));
-        (hidden.unwrap() * target).sum(DType::Float).backward();
-        assert!(input.grad().abs().max().double_value(&[]) > 0.0);
-        for (name, parameter) in model.parameters().unwrap() {
-            assert!(parameter.grad().defined(), "{name}");
-            let largest = parameter.grad().abs().max().double_value(&[]);
-            assert!(largest > 0.0, "{name}");
-        }
+        backbone::gradients_reach_every_parameter(&model(settings, DIM, MAX_LEN), [6, 6]);
     }
 }
 
@@ -121,14 +99,7 @@ fn both_ways_to_attend_agree() {
 
 #[test]
 fn a_saved_state_gives_the_same_hidden_states() {
-    let (input, mask) = (input(2, MAX_LEN), mask(&[6, 2], MAX_LEN));
-    let first = model(settings(), DIM, MAX_LEN);
-    tch::manual_seed(99);
-    let mut second = SasRec::create(settings(), context(DIM, MAX_LEN)).unwrap();
-    let run = |m: &SasRec| m.forward(&input, &mask, false).unwrap();
-    assert_ne!(run(&first), run(&second));
-    second.load(&first.save().unwrap()).unwrap();
-    assert_eq!(run(&first), run(&second));
+    backbone::a_saved_state_gives_the_same_hidden_states::<SasRec>(settings());
 }
 
 #[test]
@@ -166,15 +137,8 @@ fn settings_that_do_not_fit_are_refused() {
 #[test]
 fn inputs_that_do_not_fit_are_refused() {
     let model = model(settings(), DIM, MAX_LEN);
-    let refused = |input: &Tensor, mask: &Tensor, what: &str| {
-        let error = model.forward(input, mask, false).unwrap_err();
-        assert!(error.to_string().contains(what), "{error}");
-    };
-    let right = input(1, 2);
-    refused(&right.narrow(2, 0, 5), &mask(&[2], 2), "[B,L,12]");
-    refused(&input(1, 7), &mask(&[7], 7), "L at most 6");
-    refused(&right.get(0), &mask(&[2], 2), "[B,L,12]");
-    refused(&right, &mask(&[2], 3), "`mask`");
-    refused(&right, &mask(&[2], 2).to_kind(DType::Float), "bool");
-    refused(&right.to_kind(DType::Double), &mask(&[2], 2), "f32");
+    backbone::inputs_that_do_not_fit_are_refused(&model);
+    let found = model.forward(&input(1, 7), &mask(&[7], 7), false);
+    let error = found.unwrap_err().to_string();
+    assert!(error.contains("L at most 6"), "{error}");
 }
