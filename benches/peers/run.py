@@ -179,9 +179,11 @@ def main():
     names = given.peers.split(",") if given.peers else having
     if unknown := [name for name in names if name not in having]:
         sys.exit(f"no {given.model} of {', '.join(unknown)} here; there are {', '.join(having)}")
+    name, _, path = given.data.partition("=")
+    if not Path(path).is_file():
+        sys.exit(f"--data {given.data}: NAME=FILE is expected, and there is no file `{path}`")
     python = environment()
     with tempfile.TemporaryDirectory() as scratch:
-        name, _, path = given.data.partition("=")
         data = Data(name, Path(path), Path(scratch))
         rows = list(compare(given.model, data, names, given, python))
     keep(rows, given)

@@ -1,6 +1,8 @@
 //! The settings of a script, and what must hold among them.
 
-use lapidary_sdk::nn::{Activation, NormOrder};
+use lapidary_sdk::nn::{
+    Activation, NormOrder, check_blocks, check_dropout, check_init_std, check_sizes,
+};
 use lapidary_sdk::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,43 +53,15 @@ impl Default for Settings {
 impl Settings {
     /// Checks the settings against each other and the context.
     pub(crate) fn check(&self, context: &BackboneContext) -> Result<()> {
-        let BackboneContext { dim, max_len, .. } = *context;
-        let wrong = |text: String| Err(Error::invalid(text));
-        if dim < 1 || max_len < 1 {
-            return wrong(format!(
-                "embedding size and longest sequence must be at least 1; found {dim} and {max_len}"
-            ));
-        }
-        if self.layers < 1 || self.hidden_factor < 1 {
-            return wrong(format!(
-                "`layers` and `hidden_factor` must be at least 1; found {} and {}",
-                self.layers, self.hidden_factor
-            ));
-        }
-        if self.heads < 1 || dim % self.heads != 0 {
-            return wrong(format!(
-                "the embedding size {dim} must be a multiple of `heads`, which is {}",
-                self.heads
-            ));
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return wrong(format!(
-                "`dropout` must be at least 0 and less than 1; found {}",
-                self.dropout
-            ));
-        }
+        check_sizes(context)?;
+        check_blocks(context.dim, self.layers, self.hidden_factor, self.heads)?;
+        check_dropout("dropout", self.dropout)?;
         if !(self.mask_probability > 0.0 && self.mask_probability <= 1.0) {
-            return wrong(format!(
+            return Err(Error::invalid(format!(
                 "`mask_probability` must be greater than 0 and at most 1; found {}",
                 self.mask_probability
-            ));
+            )));
         }
-        if !(self.init_std > 0.0 && self.init_std.is_finite()) {
-            return wrong(format!(
-                "`init_std` must be greater than 0; found {}",
-                self.init_std
-            ));
-        }
-        Ok(())
+        check_init_std(self.init_std)
     }
 }

@@ -1,5 +1,6 @@
 //! The settings of a script, and what must hold among them.
 
+use lapidary_sdk::nn::{check_dropout, check_init_std, check_sizes};
 use lapidary_sdk::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,37 +41,20 @@ impl Default for Settings {
 impl Settings {
     /// Checks the settings and the context.
     pub(crate) fn check(&self, context: &BackboneContext) -> Result<()> {
-        let BackboneContext { dim, max_len, .. } = *context;
-        let wrong = |text: String| Err(Error::invalid(text));
-        if dim < 1 || max_len < 1 {
-            return wrong(format!(
-                "embedding size and longest sequence must be at least 1; found {dim} and {max_len}"
-            ));
-        }
+        check_sizes(context)?;
         if self.layers < 1 {
-            return wrong(format!(
+            return Err(Error::invalid(format!(
                 "`layers` must be at least 1; found {}",
                 self.layers
-            ));
+            )));
         }
         if let Some(hidden) = self.hidden.filter(|units| *units < 1) {
-            return wrong(format!("`hidden` must be at least 1; found {hidden}"));
+            return Err(Error::invalid(format!(
+                "`hidden` must be at least 1; found {hidden}"
+            )));
         }
-        for (name, value) in [
-            ("dropout_embedding", self.dropout_embedding),
-            ("dropout_hidden", self.dropout_hidden),
-        ] {
-            if !(0.0..1.0).contains(&value) {
-                return wrong(format!(
-                    "`{name}` must be at least 0 and less than 1; found {value}"
-                ));
-            }
-        }
-        match self.init_std {
-            Some(std) if !(std > 0.0 && std.is_finite()) => {
-                wrong(format!("`init_std` must be greater than 0; found {std}"))
-            }
-            _ => Ok(()),
-        }
+        check_dropout("dropout_embedding", self.dropout_embedding)?;
+        check_dropout("dropout_hidden", self.dropout_hidden)?;
+        self.init_std.map_or(Ok(()), check_init_std)
     }
 }
