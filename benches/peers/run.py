@@ -18,6 +18,8 @@ ROOT = HERE.parent.parent
 ENVIRONMENT = ROOT / "target/peers"
 PROGRAM = ROOT / "target/release/lapidary"
 RESULTS = HERE / "results.json"
+# Validations without a new best before training ends, on both sides.
+PATIENCE = 3
 MEASURES = ["epoch_cpu", "epoch_wall", "ranking_cpu", "ranking_wall", "peak_memory"]
 # The driver of each peer with its arguments, and the models it has.
 PEERS = {
@@ -87,10 +89,10 @@ class Data:
         self.targets = sum(max(0, min(50, length - 3)) for length in lengths.values())
 
 
-def peer(name, model, data, given, python):
+def peer(name, model, data, given, python, more=()):
     (driver, *arguments), _ = PEERS[name]
     command = [python, HERE / driver, *arguments, "--data", data.file, "--model", model, "--epochs", given.epochs]
-    command += ["--threads", given.threads]
+    command += ["--threads", given.threads, *more]
     if name == "sasrec_pytorch":
         command += ["--checkout", Path(given.sasrec_pytorch).resolve()]
     if name == "rectools" and given.batches:
@@ -100,21 +102,26 @@ def peer(name, model, data, given, python):
     return json.loads(text.splitlines()[-1]) | {"peak_memory": peak}
 
 
+class Lapidary:
+    """Runs of the program in a store of their own, which go on where the one before stopped."""
+
+    def __init__(self, model, data, given, scratch):
+        self.runs = scratch / "runs"
+        store = shutil.copytree(data.store, scratch / "store")
+        self.command = [PROGRAM, "run", HERE / "lapidary.lua", "--store", store, "--runs", self.runs, "--quiet"]
+        self.command += ["--threads", given.threads, "--set", f"data={data.config}", "--set", f"model={model}"]
+
+    def run(self, **settings):
+        sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        return measured([*map(str, self.command + sets)])
+
+
 def lapidary(model, data, given):
     with tempfile.TemporaryDirectory() as scratch:
-        scratch = Path(scratch)
-        store = scratch / "store"
-        shutil.copytree(data.store, store)
-
-        def run(epochs, rank):
-            command = [PROGRAM, "run", HERE / "lapidary.lua", "--store", store, "--runs", scratch / "runs"]
-            command += ["--threads", given.threads, "--quiet", "--set", f"data={data.config}"]
-            command += ["--set", f"model={model}", "--set", f"epochs={epochs}", "--set", f"rank={rank}"]
-            return measured([*map(str, command)])
-
-        one, more = run(1, "false"), run(given.epochs + 1, "false")
+        run = Lapidary(model, data, given, Path(scratch)).run
+        one, more = run(epochs=1, rank="false"), run(epochs=given.epochs + 1, rank="false")
         # The model is trained by now: the first of these ranks, the second finds that done too.
-        ranked, cached = run(given.epochs + 1, "true"), run(given.epochs + 1, "true")
+        ranked, cached = (run(epochs=given.epochs + 1, rank="true") for _ in range(2))
     quality = next(line for line in ranked[0].splitlines() if "seen items removed" in line)
     return {
         "epoch_cpu": (more[2] - one[2]) / given.epochs / data.targets,
@@ -126,8 +133,24 @@ def lapidary(model, data, given):
     }
 
 
+def curve(model, data, given, seed):
+    """Epoch, seconds of training so far, and NDCG@10 of each validation of a training that ends by itself."""
+    with tempfile.TemporaryDirectory() as scratch:
+        trained = Lapidary(model, data, given, Path(scratch))
+        trained.run(
+            epochs=given.epochs, rank="false", validate_every=given.to_quality, patience=PATIENCE, seed=seed
+        )
+        lines = next(trained.runs.glob("*/metrics.jsonl")).read_text().splitlines()
+    seconds, points = 0.0, []
+    for epoch in map(json.loads, lines):
+        seconds += epoch["values"]["train_seconds"]
+        if "ndcg@10" in epoch["values"]:
+            points.append((epoch["epoch"], seconds, epoch["values"]["ndcg@10"]))
+    return points
+
+
 def compare(model, data, names, given, python):
-    """Rows of the table: medians of the pairs, and the median of their ratios."""
+    """Rows of the table, each peer's measures."""
     ours, theirs = [], {name: [] for name in names}
     for pair in range(given.pairs):
         ours.append(lapidary(model, data, given))
@@ -137,16 +160,39 @@ def compare(model, data, names, given, python):
             print(f"  {name} {json.dumps(theirs[name][-1])}", flush=True)
     for name in names:
         for measure in MEASURES:
-            yield {
-                "peer": name,
-                "model": model,
-                "dataset": data.name,
-                "measure": measure,
-                "ours": statistics.median(o[measure] for o in ours),
-                "peers": statistics.median(t[measure] for t in theirs[name]),
-                "ratio": statistics.median(o[measure] / t[measure] for o, t in zip(ours, theirs[name])),
-                "pairs": given.pairs,
-            }
+            of_ours, of_peers = ([found[measure] for found in all] for all in (ours, theirs[name]))
+            yield row(name, model, data, measure, of_ours, of_peers)
+
+
+def to_quality(model, data, given, python):
+    """Rows of the seconds of training until the validation NDCG@10 that RecTools has at its best."""
+    pairs = []
+    for pair in range(given.pairs):
+        more = ["--validate-every", given.to_quality, "--patience", PATIENCE, "--seed", pair + 1]
+        theirs = peer("rectools", model, data, given, python, more)["curve"]
+        best = max(theirs, key=lambda point: point[3])
+        print(f"{data.name} {model}, pair {pair + 1} of {given.pairs}\n  rectools {json.dumps(best)} of {len(theirs)}", flush=True)
+        ours = curve(model, data, given, pair + 1)
+        reached = [point for point in ours if point[2] >= best[3]]
+        if not reached:
+            sys.exit(f"Lapidary never reached {best[3]}; its validations: {json.dumps(ours)}")
+        print(f"  lapidary {json.dumps(reached[0])} of {len(ours)}", flush=True)
+        pairs.append((reached[0][1], best[1]))
+    yield row("rectools", model, data, "time_to_quality", *zip(*pairs))
+
+
+def row(peer, model, data, measure, ours, peers):
+    """Medians of the pairs, and the median of their ratios."""
+    return {
+        "peer": peer,
+        "model": model,
+        "dataset": data.name,
+        "measure": measure,
+        "ours": statistics.median(ours),
+        "peers": statistics.median(peers),
+        "ratio": statistics.median(o / p for o, p in zip(ours, peers)),
+        "pairs": len(ours),
+    }
 
 
 def keep(rows, given):
@@ -172,6 +218,12 @@ def main():
     arguments.add_argument("--epochs", type=int, default=2)
     arguments.add_argument("--batches", type=int, help="batches of an epoch of RecTools that are timed; all")
     arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument(
+        "--to-quality",
+        type=int,
+        metavar="EPOCHS",
+        help="train to RecTools' best quality instead, with so many epochs between validations; --epochs bounds them",
+    )
     given = arguments.parse_args()
     having = [name for name, (_, models) in PEERS.items() if given.model in models]
     if not given.sasrec_pytorch:
@@ -185,7 +237,10 @@ def main():
     python = environment()
     with tempfile.TemporaryDirectory() as scratch:
         data = Data(name, Path(path), Path(scratch))
-        rows = list(compare(given.model, data, names, given, python))
+        if given.to_quality:
+            rows = list(to_quality(given.model, data, given, python))
+        else:
+            rows = list(compare(given.model, data, names, given, python))
     keep(rows, given)
     print("\n| peer | measure | lapidary | peer's | ratio |\n|---|---|---|---|---|")
     for row in rows:

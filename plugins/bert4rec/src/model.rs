@@ -1,5 +1,6 @@
 //! The backbone.
 
+use lapidary_sdk::kinds::backbone::{last_of, method};
 use lapidary_sdk::nn::{
     Activation, Block, BlockSettings, LayerNorm, Linear, NormOrder, Parameters, Positions, Visible,
     check_input, dropout, share,
@@ -41,6 +42,7 @@ impl Component for Bert4Rec {
     const SUMMARY: &'static str = "Bidirectional self-attention, trained on masked items (Sun et al. 2019, arXiv:1904.06690).";
     type Settings = Settings;
     type Context = BackboneContext;
+    const OPTIONAL: &'static [u32] = &[method::LAST];
 
     fn create(settings: Settings, context: BackboneContext) -> Result<Self> {
         settings.check(&context)?;
@@ -106,14 +108,41 @@ impl Backbone for Bert4Rec {
     }
 
     fn forward(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor> {
+        let hidden = self.before(&self.blocks, input, mask, train)?;
+        self.after(hidden)
+    }
+
+    fn last(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let Some((block, before)) = self.blocks.split_last() else {
+            return last_of(&self.forward(input, mask, false)?, mask);
+        };
+        let hidden = self.before(before, input, mask, false)?;
+        self.after(block.last(&hidden, mask)?)
+    }
+}
+
+impl Bert4Rec {
+    /// The hidden states `[B,L,d]` after the first blocks.
+    fn before(
+        &self,
+        blocks: &[Block],
+        input: &Tensor,
+        mask: &Tensor,
+        train: bool,
+    ) -> Result<Tensor> {
         check_input(input, mask, self.dim, Some(self.max_len))?;
         let embedded = self.positions.forward(mask)?.f_add(input)?;
         let embedded = self.input_norm.forward(&embedded)?;
         let mut hidden = dropout(&embedded, self.settings.dropout, train)?;
         let visible = Visible::real(mask)?;
-        for block in &self.blocks {
+        for block in blocks {
             hidden = block.forward(&hidden, &visible, train)?;
         }
+        Ok(hidden)
+    }
+
+    /// What follows the blocks, at each position alone.
+    fn after(&self, mut hidden: Tensor) -> Result<Tensor> {
         if let Some(norm) = &self.final_norm {
             hidden = norm.forward(&hidden)?;
         }

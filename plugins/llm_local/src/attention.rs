@@ -4,8 +4,8 @@ use lapidary_sdk::prelude::*;
 
 use crate::cache::Past;
 use crate::config::Config;
-use crate::model::Linear;
-use crate::rope::Rotation;
+use crate::model::{Linear, chosen};
+use crate::rope::{Rotation, neighbours};
 use crate::tree::Layout;
 use crate::weights::Weights;
 
@@ -32,17 +32,18 @@ impl Attention {
         );
         let read =
             |part: &str, from, to| Linear::read(weights, &format!("{name}.{part}"), from, to);
+        let paired = |rows: &Tensor| neighbours(rows, config.head_dim);
         Ok(Self {
             layer,
-            query: read("q_proj", config.dim, queries)?,
-            key: read("k_proj", config.dim, keys)?,
+            query: read("q_proj", config.dim, queries)?.map(paired)?,
+            key: read("k_proj", config.dim, keys)?.map(paired)?,
             value: read("v_proj", config.dim, keys)?,
             out: read("o_proj", queries, config.dim)?,
             head_dim: config.head_dim,
         })
     }
 
-    /// Packed `[N,d]` to `[N,d]`.
+    /// Packed `[N,d]` to `[N,d]`, or to those of `places` i64 `[M]` alone, `[M,d]`.
     ///
     /// # Errors
     /// When libtorch refuses.
@@ -52,6 +53,7 @@ impl Attention {
         rotation: &Rotation,
         layout: &Layout,
         past: &mut Past,
+        places: Option<&Tensor>,
     ) -> Result<Tensor> {
         let heads = |map: &Linear| -> Result<Tensor> {
             Ok(map.forward(input)?.f_unflatten(-1, [-1, self.head_dim])?)
@@ -70,6 +72,6 @@ impl Attention {
             None,
             true,
         )?;
-        self.out.forward(&layout.pack(&seen)?)
+        self.out.forward(&chosen(layout.pack(&seen)?, places)?)
     }
 }

@@ -108,7 +108,6 @@ fn write(
         kind,
         device,
     )?;
-    let states = model.hidden(&batch, Past::Growing(&mut cache))?;
     let ends: Vec<i64> = prompts
         .iter()
         .scan(-1, |end, prompt| {
@@ -116,8 +115,8 @@ fn write(
             Some(*end)
         })
         .collect();
-    let mut states =
-        states.f_index_select(0, &Tensor::f_from_slice(&ends)?.f_to_device(device)?)?;
+    let ends = Tensor::f_from_slice(&ends)?.f_to_device(device)?;
+    let mut states = model.hidden_at(&batch, Past::Growing(&mut cache), &ends)?;
     let mut done = Vec::new();
     loop {
         let logits = model.logits(&states)?;

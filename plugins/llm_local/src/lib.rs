@@ -1,7 +1,7 @@
 //! Language models of the Llama family on libtorch: the component `local` of kind `llm`.
 //!
 //! A model comes from a GGUF file or a Hugging Face folder ([`files`]); its weights ([`weights`]) make a [`model`], its
-//! tokenizer and chat template a [`tokenizer`]. Requests become token trees ([`tree`]); [`likelihood`] asks for
+//! tokenizer and chat template a [`tokenizer`]. Requests become token trees ([`tree`]), several in one where that saves work ([`plan`]); [`likelihood`] asks for
 //! probabilities, [`generate`] writes. [`local`] is the component.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
@@ -19,6 +19,7 @@ pub mod gguf_tokenizer;
 pub mod likelihood;
 pub mod local;
 pub mod model;
+pub mod plan;
 pub mod rope;
 pub mod sentencepiece;
 pub mod tokenizer;

@@ -12,6 +12,11 @@ use crate::rope::Rotation;
 use crate::tree::Batch;
 use crate::weights::Weights;
 
+/// Logits that are held at once, 8 MiB.
+const LOGITS_AT_ONCE: i64 = 1 << 21;
+/// Fewest tokens of the vocabulary in a block.
+const FEWEST_TOKENS: i64 = 512;
+
 /// A linear map, with a bias where the model has one.
 #[derive(Debug)]
 pub struct Linear {
@@ -29,6 +34,17 @@ impl Linear {
         Ok(Self {
             weight,
             bias: weights.find(&format!("{name}.bias"), &[to])?,
+        })
+    }
+
+    /// The same with what `change` makes of the rows of its weight `[out,in]` and its bias `[out]`.
+    ///
+    /// # Errors
+    /// When `change` fails.
+    pub fn map(self, change: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        Ok(Self {
+            weight: change(&self.weight)?,
+            bias: self.bias.as_ref().map(change).transpose()?,
         })
     }
 
@@ -85,6 +101,17 @@ impl FeedForward {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let gate = self.gate.forward(input)?.f_silu()?;
         self.down.forward(&gate.f_mul(&self.up.forward(input)?)?)
+    }
+}
+
+/// The rows `places` i64 `[M]` of `[N,…]`; all where none are named.
+///
+/// # Errors
+/// When a place is outside.
+pub fn chosen(rows: Tensor, places: Option<&Tensor>) -> Result<Tensor> {
+    match places {
+        Some(places) => Ok(rows.f_index_select(0, places)?),
+        None => Ok(rows),
     }
 }
 
@@ -171,17 +198,29 @@ impl Llama {
     ///
     /// # Errors
     /// When a token is outside the vocabulary or libtorch refuses.
-    pub fn hidden(&self, batch: &Batch, mut past: Past) -> Result<Tensor> {
-        let rotation = Rotation::new(&batch.positions, &self.frequencies, self.kind())?;
+    pub fn hidden(&self, batch: &Batch, past: Past) -> Result<Tensor> {
+        self.states(batch, past, None)
+    }
+
+    /// Those of [`Self::hidden`] at `places` i64 `[M]` alone, `[M,d]`: the last layer gives the others no state.
+    ///
+    /// # Errors
+    /// As [`Self::hidden`].
+    pub fn hidden_at(&self, batch: &Batch, past: Past, places: &Tensor) -> Result<Tensor> {
+        self.states(batch, past, Some(places))
+    }
+
+    fn states(&self, batch: &Batch, mut past: Past, places: Option<&Tensor>) -> Result<Tensor> {
+        let rotation = Rotation::new(&batch.positions, &self.frequencies)?;
         let mut x = Tensor::f_embedding(&self.embedding, &batch.tokens, -1, false, false)?;
-        for block in &self.blocks {
+        for (i, block) in self.blocks.iter().enumerate() {
+            let places = places.filter(|_| i + 1 == self.blocks.len());
             let normed = block.attention_norm.forward(&x)?;
-            x = x.f_add(&block.attention.forward(
-                &normed,
-                &rotation,
-                &batch.layout,
-                &mut past,
-            )?)?;
+            let seen =
+                block
+                    .attention
+                    .forward(&normed, &rotation, &batch.layout, &mut past, places)?;
+            x = chosen(x, places)?.f_add(&seen)?;
             x = x.f_add(&block.ffn.forward(&block.ffn_norm.forward(&x)?)?)?;
         }
         past.advance(batch.layout.width);
@@ -193,8 +232,36 @@ impl Llama {
     /// # Errors
     /// When libtorch refuses.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        let head = self.head.as_ref().unwrap_or(&self.embedding);
-        let logits = self.norm.forward(hidden)?.f_linear(head, None::<&Tensor>)?;
+        let logits = self.norm.forward(hidden)?;
+        let logits = logits.f_linear(self.head(), None::<&Tensor>)?;
         Ok(logits.f_to_kind(DType::Float)?)
+    }
+
+    /// Log-probabilities f32 `[T]` of `tokens` i64 `[T]`, each after the state that `rows` i64 `[T]` names in `[M,d]`.
+    /// The logits are never there as a whole: each block of the vocabulary leaves its sum.
+    ///
+    /// # Errors
+    /// When a token is outside the vocabulary or libtorch refuses.
+    pub fn log_probs(&self, hidden: &Tensor, rows: &Tensor, tokens: &Tensor) -> Result<Tensor> {
+        let (states, head) = (self.norm.forward(hidden)?, self.head());
+        let block = LOGITS_AT_ONCE / states.size2()?.0.max(1);
+        let sums = head.f_split(block.max(FEWEST_TOKENS), 0)?;
+        let sums = sums
+            .iter()
+            .map(|head| {
+                let logits = states.f_linear(head, None::<&Tensor>)?;
+                let logits = logits.f_to_kind(DType::Float)?;
+                Ok(logits.f_logsumexp([-1i64].as_slice(), false)?)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let sums = Tensor::f_stack(&sums, 0)?.f_logsumexp([0i64].as_slice(), false)?;
+        let states = states.f_index_select(0, rows)?.f_to_kind(DType::Float)?;
+        let wanted = states.f_mul(&head.f_index_select(0, tokens)?)?;
+        let logits = wanted.f_sum_dim_intlist([-1i64].as_slice(), false, DType::Float)?;
+        Ok(logits.f_sub(&sums.f_index_select(0, rows)?)?)
+    }
+
+    fn head(&self) -> &Tensor {
+        self.head.as_ref().unwrap_or(&self.embedding)
     }
 }

@@ -129,11 +129,10 @@ impl Rope {
     }
 }
 
-/// Cosines and sines of the positions of one forward pass, each `[N,1,head_dim/2]`.
+/// Rotations of the positions of one forward pass, complex `[N,1,head_dim/2]`.
 #[derive(Debug)]
 pub struct Rotation {
-    cos: Tensor,
-    sin: Tensor,
+    turns: Tensor,
 }
 
 impl Rotation {
@@ -141,30 +140,38 @@ impl Rotation {
     ///
     /// # Errors
     /// When libtorch refuses.
-    pub fn new(positions: &Tensor, frequencies: &Tensor, kind: DType) -> Result<Self> {
+    pub fn new(positions: &Tensor, frequencies: &Tensor) -> Result<Self> {
         let angles = positions
             .f_to_kind(DType::Float)?
             .f_outer(frequencies)?
             .f_unsqueeze(1)?;
-        Ok(Self {
-            cos: angles.f_cos()?.f_to_kind(kind)?,
-            sin: angles.f_sin()?.f_to_kind(kind)?,
-        })
+        let turns = Tensor::f_complex(&angles.f_cos()?, &angles.f_sin()?)?;
+        Ok(Self { turns })
     }
 
-    /// Rotates `heads` `[N,h,head_dim]`.
+    /// Rotates `heads` `[N,h,head_dim]`, of which each two neighbours are a pair: one product of complex numbers.
     ///
     /// # Errors
     /// When libtorch refuses.
     pub fn apply(&self, heads: &Tensor) -> Result<Tensor> {
-        let halves = heads.f_chunk(2, -1)?;
-        let [first, second] = halves.as_slice() else {
-            return Err(Error::invalid("a head of odd size cannot be rotated"));
-        };
-        let turned_first = (first.f_mul(&self.cos)?).f_sub(&second.f_mul(&self.sin)?)?;
-        let turned_second = (second.f_mul(&self.cos)?).f_add(&first.f_mul(&self.sin)?)?;
-        Ok(Tensor::f_cat(&[turned_first, turned_second], -1)?)
+        let kind = heads.kind();
+        let pairs = heads.f_to_kind(DType::Float)?.f_unflatten(-1, [-1, 2])?;
+        let turned = pairs.f_view_as_complex()?.f_mul(&self.turns)?;
+        Ok(turned
+            .f_view_as_real()?
+            .f_flatten(-2, -1)?
+            .f_to_kind(kind)?)
     }
+}
+
+/// Reorders what gives a head's values, rows `[h*head_dim,…]`: files pair a value with the one half a head further, here
+/// it is its neighbour. Queries and keys are reordered alike, so that their products stay.
+///
+/// # Errors
+/// When a head of odd size cannot be rotated.
+pub fn neighbours(rows: &Tensor, head_dim: i64) -> Result<Tensor> {
+    let pairs = rows.f_unflatten(0, [-1, 2, head_dim / 2])?;
+    Ok(pairs.f_transpose(1, 2)?.f_flatten(0, 2)?)
 }
 
 #[cfg(test)]

@@ -73,6 +73,19 @@ fn a_beginning_that_all_prompts_share_changes_nothing() {
 }
 
 #[test]
+fn beginnings_that_some_prompts_share_change_nothing() {
+    let mut queries = queries();
+    for (i, query) in queries.iter_mut().enumerate() {
+        let beginning = tokens(60 + i as i64 % 2, 12 + (i as i64 % 3) * 5);
+        query.prefix = [beginning, query.prefix.clone()].concat();
+    }
+    queries[7].prefix = queries[2].prefix.clone();
+    for batch_tokens in [40, 4096] {
+        assert_equal_whole_sequences(&queries, batch_tokens);
+    }
+}
+
+#[test]
 fn unequal_lengths_in_a_batch_equal_one_by_one() {
     for name in ["tiny_llama", "tiny_qwen2"] {
         let model = tiny(name);
@@ -200,8 +213,7 @@ fn gradients_reach_the_weights() {
     let mut tree = Tree::chain(&tokens(8, 5));
     tree.push(Some(4), 9);
     let batch = Batch::new(&[&tree], &Before::default(), DType::Float, Device::Cpu).unwrap();
-    let hidden = model.hidden(&batch, Past::Nothing).unwrap();
-    target_log_probs(&model, &hidden, &[(4, 9), (5, 11), (4, 12)])
+    target_log_probs(&model, &batch, Past::Nothing, &[(4, 9), (5, 11), (4, 12)])
         .unwrap()
         .sum(DType::Float)
         .backward();

@@ -1,5 +1,6 @@
 //! The backbone.
 
+use lapidary_sdk::kinds::backbone::{last_of, method};
 use lapidary_sdk::nn::{
     Block, BlockSettings, LayerNorm, Parameters, Positions, Visible, check_input, dropout, share,
 };
@@ -42,6 +43,7 @@ impl Component for SasRec {
         "Causal self-attention over the sequence (Kang and McAuley 2018, arXiv:1808.09781).";
     type Settings = Settings;
     type Context = BackboneContext;
+    const OPTIONAL: &'static [u32] = &[method::LAST];
 
     fn create(settings: Settings, context: BackboneContext) -> Result<Self> {
         settings.check(&context)?;
@@ -100,6 +102,28 @@ impl Backbone for SasRec {
     }
 
     fn forward(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor> {
+        let hidden = self.before(&self.blocks, input, mask, train)?;
+        self.normed(hidden)
+    }
+
+    fn last(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let Some((block, before)) = self.blocks.split_last() else {
+            return last_of(&self.forward(input, mask, false)?, mask);
+        };
+        let hidden = self.before(before, input, mask, false)?;
+        self.normed(block.last(&hidden, mask)?)
+    }
+}
+
+impl SasRec {
+    /// The hidden states `[B,L,d]` after the first blocks.
+    fn before(
+        &self,
+        blocks: &[Block],
+        input: &Tensor,
+        mask: &Tensor,
+        train: bool,
+    ) -> Result<Tensor> {
         check_input(input, mask, self.dim, Some(self.max_len))?;
         let positions = self.positions.forward(mask)?;
         let embedded = match self.scale {
@@ -107,9 +131,13 @@ impl Backbone for SasRec {
             None => positions.f_add(input)?,
         };
         let mut hidden = dropout(&embedded, self.dropout, train)?;
-        for block in &self.blocks {
+        for block in blocks {
             hidden = block.forward(&hidden, &Visible::Past, train)?;
         }
+        Ok(hidden)
+    }
+
+    fn normed(&self, hidden: Tensor) -> Result<Tensor> {
         match &self.norm {
             Some(norm) => norm.forward(&hidden),
             None => Ok(hidden),

@@ -13,6 +13,8 @@ use crate::interrupt;
 use crate::progress::{self, Stage};
 
 const NAMED_PROBLEMS: usize = 5;
+/// Batches that wait together, sorted by what the model reads: prompts that begin alike get into the same one.
+const SORTED_BATCHES: usize = 16;
 
 /// One run of questions and answers.
 pub(super) struct Asking<'a> {
@@ -30,11 +32,10 @@ pub(super) struct Measured {
     pub tally: Tally,
 }
 
-/// Requests that wait for a full batch.
+/// Requests that wait to be asked, each once.
 #[derive(Default)]
 struct Waiting {
-    keys: Vec<Key>,
-    requests: Vec<Request>,
+    requests: Vec<(Key, Request)>,
     known: HashSet<Key>,
 }
 
@@ -81,18 +82,15 @@ impl Asking<'_> {
                 }
             }
             all.push(keys);
-            while waiting.requests.len() >= self.batch {
-                self.flush(&mut waiting, tally)?;
-                report(&stage, i + 1, tally);
+            if waiting.requests.len() >= self.batch * SORTED_BATCHES {
+                self.flush(&mut waiting, i + 1, &stage, tally)?;
             }
             if i % 64 == 0 {
                 interrupt::check()?;
-                report(&stage, i, tally);
+                report(&stage, i.saturating_sub(waiting.requests.len()), tally);
             }
         }
-        while !waiting.requests.is_empty() {
-            self.flush(&mut waiting, tally)?;
-        }
+        self.flush(&mut waiting, n, &stage, tally)?;
         report(&stage, n, tally);
         Ok(all)
     }
@@ -109,43 +107,49 @@ impl Asking<'_> {
             return Ok(());
         }
         waiting.known.insert(key.clone());
-        waiting.keys.push(key.clone());
-        waiting.requests.push(request);
+        waiting.requests.push((key.clone(), request));
         Ok(())
     }
 
-    /// Asks one batch and keeps its answers.
-    fn flush(&self, waiting: &mut Waiting, tally: &mut Tally) -> Result<()> {
-        interrupt::check()?;
-        self.drop_known(waiting, tally)?;
-        let n = self.batch.min(waiting.requests.len());
-        if n == 0 {
+    /// Asks all that waits, in batches of prompts that begin alike, and keeps each batch's answers as they come. `done`
+    /// subjects came so far.
+    fn flush(
+        &self,
+        waiting: &mut Waiting,
+        done: usize,
+        stage: &Stage,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let mut all = std::mem::take(waiting).requests;
+        all.sort_by(|a, b| a.1.prompt.cmp(&b.1.prompt));
+        while !all.is_empty() {
+            interrupt::check()?;
+            let batch = all.drain(..self.batch.min(all.len())).collect();
+            self.ask(batch, tally)?;
+            report(stage, done.saturating_sub(all.len()), tally);
+        }
+        Ok(())
+    }
+
+    /// Asks one batch, but for what another process was answered meanwhile.
+    fn ask(&self, batch: Vec<(Key, Request)>, tally: &mut Tally) -> Result<()> {
+        let (mut keys, mut requests) = (Vec::new(), Vec::new());
+        for (key, request) in batch {
+            match self.cache.get(&key)? {
+                Some(_) => tally.cached += 1,
+                None => {
+                    keys.push(key);
+                    requests.push(request);
+                }
+            }
+        }
+        if requests.is_empty() {
             return Ok(());
         }
-        let requests: Vec<_> = waiting.requests.drain(..n).collect();
-        let keys: Vec<_> = waiting.keys.drain(..n).collect();
         let answers = self.llm.answer(&requests);
         let answers = answers.map_err(Error::component("llm", "answer"))?;
         self.cache.put(keys.iter().zip(&answers))?;
-        for key in &keys {
-            waiting.known.remove(key);
-        }
-        tally.asked += n as u64;
-        Ok(())
-    }
-
-    /// Leaves out what another process was answered since it was put there.
-    fn drop_known(&self, waiting: &mut Waiting, tally: &mut Tally) -> Result<()> {
-        let all = waiting.keys.drain(..).zip(waiting.requests.drain(..));
-        for (key, request) in all.collect::<Vec<_>>() {
-            if self.cache.get(&key)?.is_some() {
-                waiting.known.remove(&key);
-                tally.cached += 1;
-            } else {
-                waiting.keys.push(key);
-                waiting.requests.push(request);
-            }
-        }
+        tally.asked += keys.len() as u64;
         Ok(())
     }
 

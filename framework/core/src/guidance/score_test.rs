@@ -204,6 +204,16 @@ fn items_and_users_are_scored() {
 }
 
 #[test]
+fn prompts_that_begin_alike_are_asked_together() {
+    let (llm, cache) = (Fake::new(100), Cache::in_memory().unwrap());
+    score(&llm, &cache, &title, Users::None).unwrap();
+    assert_eq!(
+        llm.asked()[..5],
+        ["item-0-", "item-1-", "item-10-", "item-11-", "item-2-"]
+    );
+}
+
+#[test]
 fn the_model_never_sees_validation_or_test_items_of_a_user() {
     let (llm, cache) = (Fake::new(100), Cache::in_memory().unwrap());
     score(&llm, &cache, &title, Users::Asked).unwrap();

@@ -109,6 +109,15 @@ impl Backbone for Checked<dyn Backbone, Device> {
             .output("forward", "hidden", &hidden, &shape, device)?;
         Ok(hidden)
     }
+
+    fn last(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let hidden = self.inner.last(input, mask)?;
+        let (batch, _, dim) = input.size3()?;
+        let shape = [("B", batch), ("d", dim)];
+        self.by
+            .output("last", "hidden", &hidden, &shape, input.device())?;
+        Ok(hidden)
+    }
 }
 
 /// Knows V, d, and the device of the tables.

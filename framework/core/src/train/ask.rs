@@ -13,8 +13,9 @@ const MAX_POSITIONS: usize = 1 << 16;
 impl Model {
     /// The vectors of some users, f32 `[B,d]`: an item's score is the product with its row of [`Model::output_table`].
     ///
-    /// A history is cut to its last `max_len` items, one less for cloze, whose last place is the mask's. An empty one has the hidden state 0: without a guided part of the
-    /// user's own all items score the same. A user without a guided row of its own gets the mean of all rows.
+    /// A history is cut to its last `max_len` items, one less for cloze, whose last place is the mask's. An empty one
+    /// has the hidden state 0: without a guided part of the user's own all items score the same. A user without a
+    /// guided row of its own gets the mean of all rows.
     ///
     /// # Errors
     /// [`Error::Setting`] when a history holds an item that is not in the catalogue; [`Error::Component`] when the
@@ -45,20 +46,9 @@ impl Model {
             None => None,
         };
         let rows = self.items.input.values.f_index_select(0, &items)?;
-        let hidden = self.hidden(&rows, masked.as_ref(), &layout, false)?;
-        let last: Vec<i64> = shown
-            .lengths
-            .iter()
-            .scan(-1, |end, length| {
-                *end += length;
-                Some(*end)
-            })
-            .collect();
-        let last = Tensor::f_from_slice(&last)?.f_to_device(self.device)?;
+        let hidden = self.last(&rows, masked.as_ref(), &layout)?;
         let known = Tensor::f_from_slice(&shown.known)?.f_to_device(self.device)?;
-        let hidden = hidden
-            .f_index_select(0, &last)?
-            .f_mul(&known.f_unsqueeze(1)?)?;
+        let hidden = hidden.f_mul(&known.f_unsqueeze(1)?)?;
         let guided = self.guided_parts(queries)?;
         self.score
             .users(self.users.vectors(&hidden, guided.as_ref())?)

@@ -157,24 +157,33 @@ impl Model {
         self.items.input.values.shallow_clone()
     }
 
-    /// Hidden states `[N,d]` of the real positions, from their item vectors `[N,d]`.
-    pub(super) fn hidden(
+    /// Hidden states `[N,d]` of the real positions in training, from their item vectors `[N,d]`.
+    fn hidden(&self, rows: &Tensor, masked: Option<&Tensor>, layout: &Layout) -> Result<Tensor> {
+        let input = self.input(rows, masked, layout)?;
+        let hidden = self.backbone.forward(&input, &layout.mask, true);
+        layout.pack(&hidden.map_err(component("forward"))?)
+    }
+
+    /// Hidden states `[B,d]` at the last positions, from the item vectors `[N,d]` of all.
+    pub(super) fn last(
         &self,
         rows: &Tensor,
         masked: Option<&Tensor>,
         layout: &Layout,
-        train: bool,
     ) -> Result<Tensor> {
-        let rows = match (&self.mask, masked) {
-            (Some(mask), Some(masked)) => mask.f_where_self(&masked.f_unsqueeze(1)?, rows)?,
-            _ => rows.shallow_clone(),
-        };
-        let input = layout.pad(&rows)?;
-        let hidden = self
-            .backbone
-            .forward(&input, &layout.mask, train)
-            .map_err(component("forward"))?;
-        layout.pack(&hidden)
+        let input = self.input(rows, masked, layout)?;
+        let hidden = self.backbone.last(&input, &layout.mask);
+        hidden.map_err(component("last"))
+    }
+
+    /// What the backbone reads, `[B,L,d]`: the mask's vector where `masked` bool `[N]` says so.
+    fn input(&self, rows: &Tensor, masked: Option<&Tensor>, layout: &Layout) -> Result<Tensor> {
+        match (&self.mask, masked) {
+            (Some(mask), Some(masked)) => {
+                layout.pad(&mask.f_where_self(&masked.f_unsqueeze(1)?, rows)?)
+            }
+            _ => layout.pad(rows),
+        }
     }
 
     /// The training pass up to the loss: the item vectors of the batch, `[N,d]`, whose gradient is of interest, and the
@@ -183,7 +192,7 @@ impl Model {
         let table = &self.items.input;
         let rows = table.values.f_index_select(0, &batch.items)?;
         let rows = rows.f_set_requires_grad(table.gradient().is_some())?;
-        let hidden = self.hidden(&rows, batch.masked.as_ref(), &batch.layout, true)?;
+        let hidden = self.hidden(&rows, batch.masked.as_ref(), &batch.layout)?;
         let (hidden, row_of) = match &batch.trained {
             None => (hidden, batch.layout.row_of.shallow_clone()),
             Some(trained) => (

@@ -33,6 +33,33 @@ pub trait Backbone: Stateful {
     /// # Errors
     /// When a shape does not fit.
     fn forward(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor>;
+
+    /// The hidden state at each row's last real position, without dropout: all that ranking asks for. It equals what
+    /// [`Backbone::forward`] has there, which is what it is taken from unless a backbone can compute less; one that
+    /// does lists [`method::LAST`] in [`Component::OPTIONAL`].
+    ///
+    /// # Shapes
+    /// `input` f32 `[B,L,d]` and `mask` bool `[B,L]` as in [`Backbone::forward`], each row with a real position; result
+    /// f32 `[B,d]`.
+    ///
+    /// # Errors
+    /// When a shape does not fit.
+    fn last(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        last_of(&self.forward(input, mask, false)?, mask)
+    }
+}
+
+/// The states at the last real positions, `[B,d]`, of `states` `[B,L,d]`; `mask` bool `[B,L]`, real positions first.
+///
+/// # Errors
+/// When a shape does not fit.
+pub fn last_of(states: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let (batch, _, dim) = states.size3()?;
+    let lengths = mask.f_sum_dim_intlist([1i64].as_slice(), true, tch::Kind::Int64)?;
+    let last = (lengths - 1)
+        .f_unsqueeze(-1)?
+        .f_expand([batch, 1, dim], false)?;
+    Ok(states.f_gather(1, &last, false)?.f_squeeze_dim(1)?)
 }
 
 /// What a backbone is trained for.
@@ -67,6 +94,8 @@ pub mod method {
     pub const PARAMETERS: u32 = 2;
     /// `forward`.
     pub const FORWARD: u32 = 3;
+    /// `last`.
+    pub const LAST: u32 = 4;
 }
 
 /// Arguments of `forward` that are not tensors.
@@ -87,6 +116,13 @@ pub fn methods() -> Vec<Method> {
             &["input f32 [B,L,d]", "mask bool [B,L]"],
             &["hidden f32 [B,L,d]"],
         ),
+        Method::new(
+            method::LAST,
+            "last",
+            &["input f32 [B,L,d]", "mask bool [B,L]"],
+            &["hidden f32 [B,d]"],
+        )
+        .optional(),
     ]
 }
 
@@ -108,6 +144,10 @@ impl<T: Component<Context = BackboneContext> + Backbone> Serve<T> for BackboneKi
             method::FORWARD => {
                 let ForwardArguments { train } = call.arguments()?;
                 let hidden = instance.forward(call.input("input")?, call.input("mask")?, train)?;
+                call.give("hidden", hidden)
+            }
+            method::LAST => {
+                let hidden = instance.last(call.input("input")?, call.input("mask")?)?;
                 call.give("hidden", hidden)
             }
             other => Err(Error::Unsupported(other)),

@@ -23,11 +23,16 @@ impl Visible {
     /// # Errors
     /// When a shape does not fit.
     pub fn real(mask: &Tensor) -> Result<Self> {
-        let (batch, length) = mask.size2()?;
-        let bias = Tensor::f_zeros([batch, 1, 1, length], (DType::Float, mask.device()))?;
-        let padding = mask.f_logical_not()?.f_view([batch, 1, 1, length])?;
-        Ok(Self::Real(bias.f_masked_fill(&padding, f64::NEG_INFINITY)?))
+        Ok(Self::Real(padding(mask)?))
     }
+}
+
+/// 0 at real positions and −∞ at padding, f32 `[B,1,1,L]`; `mask` bool `[B,L]`.
+pub(super) fn padding(mask: &Tensor) -> Result<Tensor> {
+    let (batch, length) = mask.size2()?;
+    let bias = Tensor::f_zeros([batch, 1, 1, length], (DType::Float, mask.device()))?;
+    let padding = mask.f_logical_not()?.f_view([batch, 1, 1, length])?;
+    Ok(bias.f_masked_fill(&padding, f64::NEG_INFINITY)?)
 }
 
 /// Scaled dot-product attention of several heads with an output projection.
@@ -77,6 +82,37 @@ impl Attention {
         };
         let joined = mixed.f_transpose(1, 2)?.f_reshape([batch, length, dim])?;
         self.output.forward(&joined)
+    }
+
+    /// What one position of each row sees among all real ones, without dropout.
+    ///
+    /// # Shapes
+    /// `asking` f32 `[B,d]`, one of the rows of `x` f32 `[B,L,d]`; `real` as in [`Visible::Real`]; the result f32
+    /// `[B,d]`.
+    ///
+    /// # Errors
+    /// When a shape does not fit.
+    pub fn one(&self, asking: &Tensor, x: &Tensor, real: &Tensor) -> Result<Tensor> {
+        let (batch, length, dim) = x.size3()?;
+        let width = dim / self.heads;
+        let q = self.input.part(asking, 0, dim)?;
+        let q = q.f_view([batch, self.heads, 1, width])?;
+        let both = self.input.part(x, dim, 2 * dim)?;
+        let both = both.f_view([batch, length, 2, self.heads, width])?;
+        let both = both.f_permute([2, 0, 3, 1, 4])?;
+        let (k, v) = (both.f_select(0, 0)?, both.f_select(0, 1)?);
+        let real = real.f_expand([batch, self.heads, 1, length], false)?;
+        let mixed = Tensor::f_scaled_dot_product_attention(
+            &q,
+            &k,
+            &v,
+            Some(real),
+            0.0,
+            false,
+            None,
+            false,
+        )?;
+        self.output.forward(&mixed.f_reshape([batch, dim])?)
     }
 }
 

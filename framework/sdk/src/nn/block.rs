@@ -3,11 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::attention::{Attention, Visible};
+use super::attention::{Attention, Visible, padding};
 use super::dropout::dropout;
 use super::feed_forward::{Activation, FeedForward};
 use super::layers::LayerNorm;
 use super::parameters::Parameters;
+use crate::kinds::backbone::last_of;
 use crate::prelude::*;
 
 /// Where the layer norms stand.
@@ -88,6 +89,26 @@ impl Block {
         let x = self.residual(x, &self.attention_norm, attend, train)?;
         let feed = |x: &Tensor| self.feed_forward.forward(x);
         self.residual(&x, &self.feed_forward_norm, feed, train)
+    }
+
+    /// What [`Self::forward`] has at each row's last real position, without dropout: it sees all real ones, whichever
+    /// way a model looks.
+    ///
+    /// # Shapes
+    /// `x` f32 `[B,L,d]`, `mask` bool `[B,L]`, the result f32 `[B,d]`.
+    ///
+    /// # Errors
+    /// When a shape does not fit.
+    pub fn last(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let real = padding(mask)?;
+        let attend = |x: &Tensor| self.attention.one(&last_of(x, mask)?, x, &real);
+        let (norm, last) = (&self.attention_norm, last_of(x, mask)?);
+        let x = match self.order {
+            NormOrder::Pre => attend(&norm.forward(x)?)?.f_add(&last)?,
+            NormOrder::Post => norm.forward(&attend(x)?.f_add(&last)?)?,
+        };
+        let feed = |x: &Tensor| self.feed_forward.forward(x);
+        self.residual(&x, &self.feed_forward_norm, feed, false)
     }
 
     fn residual(

@@ -29,6 +29,13 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.f_linear(&self.weight, Some(&self.bias))?)
     }
+
+    /// Columns `first..first + count` of [`Self::forward`] alone.
+    pub(super) fn part(&self, x: &Tensor, first: i64, count: i64) -> Result<Tensor> {
+        let (weight, bias) = (&self.weight, &self.bias);
+        let bias = bias.f_narrow(0, first, count)?;
+        Ok(x.f_linear(&weight.f_narrow(0, first, count)?, Some(&bias))?)
+    }
 }
 
 /// Layer norm over the last axis.

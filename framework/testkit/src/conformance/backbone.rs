@@ -35,6 +35,7 @@ pub fn backbone(registry: &Registry, name: &str, settings: &Value) -> Numbers {
     equal_seeds(&*model, &*make(7), &mut numbers);
     shapes(&*model);
     padding(&*model, &mut numbers);
+    last(&*model);
     if let Ok(Objective::NextItem) = model.objective() {
         no_look_ahead(&*model);
     }
@@ -127,6 +128,25 @@ fn padding(model: &dyn Backbone, numbers: &mut Numbers) {
         "padding changes hidden states of real positions"
     );
     numbers.add("padded", &long);
+}
+
+/// The last position's state asked for alone is that of the forward pass.
+fn last(model: &dyn Backbone) {
+    let (input, _) = batch(4, 5);
+    let places = Tensor::arange(5, (DType::Int64, Device::Cpu));
+    let lengths = Tensor::from_slice(&[5i64, 1, 3, 4]);
+    let mask = places.lt_tensor(&lengths.unsqueeze(1));
+    let all = hidden(model, &input, &mask);
+    let found = unchanged("last", || tch::no_grad(|| model.last(&input, &mask)));
+    let found = found.unwrap_or_else(|e| panic!("it gives the last states: {e}"));
+    for (row, length) in (0..).zip([5, 1, 3, 4]) {
+        assert!(
+            found
+                .get(row)
+                .allclose(&all.get(row).get(length - 1), 1e-4, 1e-5, false),
+            "`last` gives another state than `forward` has in a row of {length}"
+        );
+    }
 }
 
 /// What comes later does not change what came before.

@@ -1,7 +1,7 @@
 //! Backbones behind the boundary.
 
 use lapidary_sdk::Result;
-use lapidary_sdk::kinds::backbone::{ForwardArguments, method};
+use lapidary_sdk::kinds::backbone::{ForwardArguments, last_of, method};
 use lapidary_sdk::kinds::{Backbone, Objective};
 use tch::Tensor;
 
@@ -10,6 +10,7 @@ use super::{Instance, MethodId};
 const OBJECTIVE: MethodId = (method::OBJECTIVE, "objective");
 const PARAMETERS: MethodId = (method::PARAMETERS, "parameters");
 const FORWARD: MethodId = (method::FORWARD, "forward");
+const LAST: MethodId = (method::LAST, "last");
 
 impl Backbone for Instance {
     fn objective(&self) -> Result<Objective> {
@@ -24,5 +25,13 @@ impl Backbone for Instance {
         let inputs = [("input", input), ("mask", mask)];
         let arguments = ForwardArguments { train };
         self.call_with(FORWARD, &inputs, &arguments)?.take("hidden")
+    }
+
+    fn last(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        if !self.offers(LAST) {
+            return last_of(&self.forward(input, mask, false)?, mask);
+        }
+        self.call(LAST, &[("input", input), ("mask", mask)])?
+            .take("hidden")
     }
 }

@@ -52,6 +52,11 @@ impl Instance {
         self.call_text(method, inputs, "")
     }
 
+    /// Whether the component answers an optional method.
+    pub(super) fn offers(&self, method: MethodId) -> bool {
+        self.native.offered.contains(&method.0)
+    }
+
     /// Calls a method with tensors and other arguments.
     pub(super) fn call_with<A: Serialize>(
         &self,
@@ -69,7 +74,7 @@ impl Instance {
         inputs: &[(&str, &Tensor)],
         arguments: &str,
     ) -> Result<Returned<'_>> {
-        if !self.native.offered.contains(&method.0) {
+        if !self.offers(method) {
             return Err(self.native.failed(method.1, Failure::Unsupported));
         }
         let (mut reply, mut error) = (Bytes::default(), Bytes::default());
