@@ -6,10 +6,11 @@ use std::process::{Command, Output};
 
 use lapidary_testkit::library::plugin_library;
 
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 8] = [
     "sasrec",
     "gru4rec",
     "bert4rec",
+    "esasrec",
     "reducers",
     "ppmi_svd",
     "prompts",
@@ -209,7 +210,7 @@ fn every_backbone_is_a_base_is_refined_trained_and_explained() {
     let failed = outcome(
         &place,
         r#"
-        for _, name in ipairs { "gru4rec", "bert4rec" } do
+        for _, name in ipairs { "gru4rec", "bert4rec", "esasrec" } do
           local base = lapidary.base_embedder(name, { dim = 8 }):fit(split, training)
           assert(base:evaluate(split.test):value("ndcg@10") > 0)
           local refined = lapidary.refine { base = base, reducer = lapidary.reducer("pca"), dim = 4, users = "hidden" }

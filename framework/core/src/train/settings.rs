@@ -16,9 +16,11 @@ pub struct Settings {
     pub batch_size: usize,
     /// What is minimised.
     pub loss: LossKind,
-    /// Sampled negatives: a position's own for `bce` and `bpr`, those that a batch shares for `sampled_cross_entropy`,
-    /// which wants hundreds.
+    /// Sampled negatives: a position's own for `bce` and `bpr`, those that a batch shares for `sampled_cross_entropy` and
+    /// `bpr_max`, which want hundreds.
     pub negatives: usize,
+    /// Weight of the negatives' squared scores in `bpr_max`.
+    pub score_regularisation: f64,
     /// The optimiser.
     pub optimiser: OptimiserKind,
     /// Highest learning rate.
@@ -65,6 +67,8 @@ pub enum LossKind {
     Bce,
     /// Bayesian personalised ranking: the target against sampled negatives.
     Bpr,
+    /// The same against the sampled negatives that score highest, by a soft maximum; GRU4Rec's loss of 2018.
+    BprMax,
 }
 
 /// Which optimiser.
@@ -84,6 +88,7 @@ impl Default for Settings {
             batch_size: 256,
             loss: LossKind::CrossEntropy,
             negatives: 1,
+            score_regularisation: 1.0,
             optimiser: OptimiserKind::Adam,
             learning_rate: 1e-3,
             warmup_steps: 0,
@@ -130,6 +135,7 @@ impl Settings {
             }
         }
         let positive = |value: f64| value.is_finite() && value > 0.0;
+        let not_negative = |value: f64| value.is_finite() && value >= 0.0;
         let share = |value: f64| (0.0..1.0).contains(&value);
         let ranges = [
             ("learning_rate", positive(self.learning_rate), "above 0"),
@@ -137,7 +143,12 @@ impl Settings {
             ("clip_norm", self.clip_norm.is_none_or(positive), "above 0"),
             (
                 "weight_decay",
-                self.weight_decay.is_finite() && self.weight_decay >= 0.0,
+                not_negative(self.weight_decay),
+                "0 or above",
+            ),
+            (
+                "score_regularisation",
+                not_negative(self.score_regularisation),
                 "0 or above",
             ),
             ("beta1", share(self.beta1), "from 0 to below 1"),

@@ -7,8 +7,8 @@ use super::batch::Batch;
 use super::cross_entropy::{Blocks, cross_entropy};
 use super::model::Model;
 use super::sampled::{Sampled, sampled};
-use super::sampled_softmax::sampled_softmax;
 use super::settings::{LossKind, Settings};
+use super::shared::{Shared, shared};
 use crate::error::Result;
 
 /// Updates the model on one batch. Returns the mean loss, f32 `[]`, still on the device.
@@ -53,9 +53,13 @@ fn loss(
     let given = gradient.as_ref();
     let negatives = settings.negatives as i64;
     let sampled = |loss| sampled(loss, &query, &items, targets, negatives, given);
+    let shared_by_all = |loss| shared(loss, &query, &items, targets, negatives, given);
     let found = match settings.loss {
         LossKind::CrossEntropy => cross_entropy(&query, &items, targets, given, Blocks::default()),
-        LossKind::SampledCrossEntropy => sampled_softmax(&query, &items, targets, negatives, given),
+        LossKind::SampledCrossEntropy => shared_by_all(Shared::CrossEntropy),
+        LossKind::BprMax => shared_by_all(Shared::BprMax {
+            regularisation: settings.score_regularisation,
+        }),
         LossKind::Bce => sampled(Sampled::Bce),
         LossKind::Bpr => sampled(Sampled::Bpr),
     }?;

@@ -45,6 +45,7 @@ fn every_loss_learns_to_go_round_the_circle() {
         LossKind::SampledCrossEntropy,
         LossKind::Bce,
         LossKind::Bpr,
+        LossKind::BprMax,
     ] {
         let settings = Settings {
             loss,

@@ -28,7 +28,7 @@ impl Visible {
 }
 
 /// 0 at real positions and −∞ at padding, f32 `[B,1,1,L]`; `mask` bool `[B,L]`.
-pub(super) fn padding(mask: &Tensor) -> Result<Tensor> {
+fn padding(mask: &Tensor) -> Result<Tensor> {
     let (batch, length) = mask.size2()?;
     let bias = Tensor::f_zeros([batch, 1, 1, length], (DType::Float, mask.device()))?;
     let padding = mask.f_logical_not()?.f_view([batch, 1, 1, length])?;
@@ -87,12 +87,12 @@ impl Attention {
     /// What one position of each row sees among all real ones, without dropout.
     ///
     /// # Shapes
-    /// `asking` f32 `[B,d]`, one of the rows of `x` f32 `[B,L,d]`; `real` as in [`Visible::Real`]; the result f32
-    /// `[B,d]`.
+    /// `asking` f32 `[B,d]`, one of the rows of `x` f32 `[B,L,d]`; `mask` bool `[B,L]`, true at real positions; the
+    /// result f32 `[B,d]`.
     ///
     /// # Errors
     /// When a shape does not fit.
-    pub fn one(&self, asking: &Tensor, x: &Tensor, real: &Tensor) -> Result<Tensor> {
+    pub fn one(&self, asking: &Tensor, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
         let (batch, length, dim) = x.size3()?;
         let width = dim / self.heads;
         let q = self.input.part(asking, 0, dim)?;
@@ -101,7 +101,7 @@ impl Attention {
         let both = both.f_view([batch, length, 2, self.heads, width])?;
         let both = both.f_permute([2, 0, 3, 1, 4])?;
         let (k, v) = (both.f_select(0, 0)?, both.f_select(0, 1)?);
-        let real = real.f_expand([batch, self.heads, 1, length], false)?;
+        let real = padding(mask)?.f_expand([batch, self.heads, 1, length], false)?;
         let mixed = Tensor::f_scaled_dot_product_attention(
             &q,
             &k,

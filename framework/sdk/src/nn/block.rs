@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::attention::{Attention, Visible, padding};
+use super::attention::{Attention, Visible};
 use super::dropout::dropout;
 use super::feed_forward::{Activation, FeedForward};
 use super::layers::LayerNorm;
@@ -100,8 +100,7 @@ impl Block {
     /// # Errors
     /// When a shape does not fit.
     pub fn last(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let real = padding(mask)?;
-        let attend = |x: &Tensor| self.attention.one(&last_of(x, mask)?, x, &real);
+        let attend = |x: &Tensor| self.attention.one(&last_of(x, mask)?, x, mask);
         let (norm, last) = (&self.attention_norm, last_of(x, mask)?);
         let x = match self.order {
             NormOrder::Pre => attend(&norm.forward(x)?)?.f_add(&last)?,

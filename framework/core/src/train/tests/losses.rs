@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
 use super::support::alone;
-use crate::train::{Blocks, Sampled, cross_entropy, sampled, sampled_softmax};
+use crate::train::{Blocks, Sampled, Shared, cross_entropy, sampled, shared};
 
 fn problem(n: i64, n_items: i64, dim: i64) -> (Tensor, Tensor, Tensor) {
     let options = (Kind::Float, Device::Cpu);
@@ -112,12 +112,71 @@ fn sampled_softmax_has_libtorchs_gradients() {
 
     tch::manual_seed(6);
     let gradient = table.ones_like();
-    let (loss, by_query) =
-        tch::no_grad(|| sampled_softmax(&query, &table, &targets, negatives, Some(&gradient)))
-            .unwrap();
+    let (loss, by_query) = tch::no_grad(|| {
+        shared(
+            Shared::CrossEntropy,
+            &query,
+            &table,
+            &targets,
+            negatives,
+            Some(&gradient),
+        )
+    })
+    .unwrap();
     assert!(close(&loss, &plain, 1e-5));
     assert!(close(&by_query, &q.grad(), 1e-6));
     assert!(close(&(gradient - 1.0), &t.grad(), 1e-6));
+}
+
+#[test]
+fn bpr_max_has_libtorchs_gradients() {
+    let _turn = alone();
+    let (n, n_items, negatives) = (30, 7, 5);
+    for regularisation in [0.0, 0.7] {
+        tch::manual_seed(8);
+        let (query, table, targets) = problem(n, n_items, 4);
+        tch::manual_seed(9);
+        let drawn = Tensor::randint(n_items, [negatives], (Kind::Int64, Device::Cpu));
+        let q = query.copy().set_requires_grad(true);
+        let t = table.copy().set_requires_grad(true);
+        let others = q.matmul(&t.index_select(0, &drawn).tr());
+        let own = (&q * t.index_select(0, &targets)).sum_dim_intlist(1, true, None);
+        let same = targets.unsqueeze(1).eq_tensor(&drawn);
+        let weights = others
+            .masked_fill(&same, f64::NEG_INFINITY)
+            .softmax(1, None);
+        let sum = |of: Tensor| (&weights * of).sum_dim_intlist(1, false, None);
+        let plain = sum(others.square()) * regularisation - sum((own - &others).sigmoid()).log();
+        let plain = plain.mean(Kind::Float);
+        plain.backward();
+
+        tch::manual_seed(9);
+        let (gradient, loss) = (table.ones_like(), Shared::BprMax { regularisation });
+        let run = || shared(loss, &query, &table, &targets, negatives, Some(&gradient));
+        let (loss, by_query) = tch::no_grad(run).unwrap();
+        assert!(close(&loss, &plain, 1e-5));
+        assert!(close(&by_query, &q.grad(), 1e-6));
+        assert!(close(&(gradient - 1.0), &t.grad(), 1e-6));
+    }
+}
+
+/// With scores in the hundreds a sigmoid is 0 in f32; with one negative of two items it often is the target itself.
+#[test]
+fn bpr_max_stays_finite() {
+    let _turn = alone();
+    for seed in 0..8 {
+        tch::manual_seed(seed);
+        let (query, table, targets) = problem(20, 2, 4);
+        let (query, gradient) = (query * 500.0, table.zeros_like());
+        let loss = Shared::BprMax {
+            regularisation: 0.0,
+        };
+        let run = || shared(loss, &query, &table, &targets, 1, Some(&gradient));
+        let (loss, by_query) = tch::no_grad(run).unwrap();
+        for found in [loss, by_query, gradient] {
+            assert_eq!(found.isfinite().all().int64_value(&[]), 1);
+        }
+    }
 }
 
 #[test]
@@ -127,7 +186,15 @@ fn sampled_softmax_comes_near_the_whole_catalogues_with_many_negatives() {
     let (query, table, targets) = problem(200, 50, 4);
     let off = |negatives| {
         let whole = cross_entropy(&query, &table, &targets, None, Blocks::default()).unwrap();
-        let drawn = sampled_softmax(&query, &table, &targets, negatives, None).unwrap();
+        let drawn = shared(
+            Shared::CrossEntropy,
+            &query,
+            &table,
+            &targets,
+            negatives,
+            None,
+        )
+        .unwrap();
         (drawn.0 - whole.0).abs().double_value(&[])
     };
     let off = tch::no_grad(|| off(20_000));
@@ -139,7 +206,7 @@ fn one_item_has_no_negatives() {
     let (query, table, targets) = problem(3, 1, 4);
     let refused = [
         sampled(Sampled::Bce, &query, &table, &targets, 1, None),
-        sampled_softmax(&query, &table, &targets, 1, None),
+        shared(Shared::CrossEntropy, &query, &table, &targets, 1, None),
     ];
     for error in refused.map(Result::unwrap_err) {
         assert!(error.to_string().contains("at least two items"), "{error}");
