@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use lapidary_sdk::kinds::{
-    Answer, ItemText, Llm, Problem, PromptStrategy, Reading, Request, Subject,
+    Answer, Answers, ItemText, Llm, Problem, PromptStrategy, Reading, Request, Subject,
 };
 
 use super::cache::{Asker, Cache, Key};
@@ -114,7 +114,7 @@ impl Asking<'_> {
         Ok(())
     }
 
-    /// Asks one batch and keeps its answers.
+    /// Asks one batch and keeps its answers; those that came before a failure too.
     fn flush(&self, waiting: &mut Waiting, tally: &mut Tally) -> Result<()> {
         interrupt::check()?;
         self.drop_known(waiting, tally)?;
@@ -124,9 +124,15 @@ impl Asking<'_> {
         }
         let requests: Vec<_> = waiting.requests.drain(..n).collect();
         let keys: Vec<_> = waiting.keys.drain(..n).collect();
-        let answers = self.llm.answer(&requests);
-        let answers = answers.map_err(Error::component("llm", "answer"))?;
-        self.cache.put(keys.iter().zip(&answers))?;
+        let answers = self.llm.answer_some(&requests);
+        let Answers { answers, error } = answers.map_err(Error::component("llm", "answer"))?;
+        let given = keys.iter().zip(&answers);
+        self.cache
+            .put(given.filter_map(|(key, answer)| Some((key, answer.as_ref()?))))?;
+        if let Some(message) = error {
+            interrupt::check()?;
+            return Err(fault("llm", "answer", message));
+        }
         for key in &keys {
             waiting.known.remove(key);
         }

@@ -43,6 +43,11 @@ impl Instance {
         }
     }
 
+    /// Whether the component describes the method.
+    pub(super) fn offers(&self, method: MethodId) -> bool {
+        self.native.offered.contains(&method.0)
+    }
+
     /// Calls a method with tensors and no other arguments.
     pub(super) fn call(
         &self,
@@ -69,7 +74,7 @@ impl Instance {
         inputs: &[(&str, &Tensor)],
         arguments: &str,
     ) -> Result<Returned<'_>> {
-        if !self.native.offered.contains(&method.0) {
+        if !self.offers(method) {
             return Err(self.native.failed(method.1, Failure::Unsupported));
         }
         let (mut reply, mut error) = (Bytes::default(), Bytes::default());
