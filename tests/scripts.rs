@@ -1,12 +1,17 @@
 //! Every script in `scripts/` runs from beginning to end, on a small data set, with real plugins and the real model.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../plugins/llm_openai/tests/common/mod.rs"]
+mod server;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use lapidary_testkit::library::plugin_library;
+use serde_json::Value;
+use server::{Act, TestServer};
 
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 8] = [
     "sasrec",
     "gru4rec",
     "bert4rec",
@@ -14,6 +19,7 @@ const PLUGINS: [&str; 7] = [
     "ppmi_svd",
     "prompts",
     "llm_local",
+    "llm_openai",
 ];
 const SMALL: [&str; 2] = ["data=tests/fixtures/tiny.toml", "epochs=2"];
 
@@ -159,7 +165,12 @@ fn no_script_is_left_out() {
     scripts.sort();
     assert_eq!(
         scripts,
-        ["compare.lua", "quickstart.lua", "reducers.lua"],
+        [
+            "compare.lua",
+            "quickstart.lua",
+            "reducers.lua",
+            "server.lua"
+        ],
         "add a new script to the tests above"
     );
 }
@@ -332,4 +343,42 @@ fn a_dry_run_computes_nothing_and_finds_mistakes() {
         assert!(errors.contains(expected), "{mistake}: {errors}");
     }
     assert!(!place.path("store/model").exists());
+}
+
+/// A server whose model rates by the length of the question.
+fn rating_server() -> TestServer {
+    TestServer::start(|_, call| {
+        let names = call.body["response_format"]["json_schema"]["schema"]["required"].clone();
+        let length = call.body["messages"].to_string().len();
+        let names = names.as_array().unwrap().iter().zip(0..);
+        let rate = |(name, i): (&Value, usize)| {
+            (
+                name.as_str().unwrap().to_owned(),
+                ((length + i) % 11).into(),
+            )
+        };
+        let answer = Value::Object(names.map(rate).collect()).to_string();
+        Act::Changed(Box::new(move |reply| {
+            reply["choices"][0]["message"]["content"] = answer.clone().into();
+        }))
+    })
+}
+
+#[test]
+fn the_script_of_servers_asks_one_and_asks_nothing_twice() {
+    let (place, server) = (Place::new(), rating_server());
+    let set = [SMALL[0].to_owned(), format!("base_url={}", server.url)];
+    let ledger = format!("ledger={}", place.path("spent.jsonl").display());
+    let set = [set[0].as_str(), &set[1], &ledger];
+    let first = place.print("scripts/server.lua", &set);
+    assert!(first.contains(" 0 known, 0 not readable"), "{first}");
+    let asked = server.calls().len();
+    assert!(
+        asked > 0 && first.contains(&format!("{asked} asked")),
+        "{first}"
+    );
+    let spent = std::fs::read_to_string(place.path("spent.jsonl")).unwrap();
+    assert_eq!(spent.lines().count(), asked);
+    assert_eq!(first, place.print("scripts/server.lua", &set));
+    assert_eq!(server.calls().len(), asked);
 }
