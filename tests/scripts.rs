@@ -345,9 +345,12 @@ fn a_dry_run_computes_nothing_and_finds_mistakes() {
     assert!(!place.path("store/model").exists());
 }
 
-/// A server whose model rates by the length of the question.
-fn rating_server() -> TestServer {
-    TestServer::start(|_, call| {
+/// A server whose model rates by the length of the question, and which refuses the call of that number.
+fn rating_server(refused: Option<usize>) -> TestServer {
+    TestServer::start(move |number, call| {
+        if Some(number) == refused {
+            return server::failure(400, "out of memory");
+        }
         let names = call.body["response_format"]["json_schema"]["schema"]["required"].clone();
         let length = call.body["messages"].to_string().len();
         let names = names.as_array().unwrap().iter().zip(0..);
@@ -366,7 +369,7 @@ fn rating_server() -> TestServer {
 
 #[test]
 fn the_script_of_servers_asks_one_and_asks_nothing_twice() {
-    let (place, server) = (Place::new(), rating_server());
+    let (place, server) = (Place::new(), rating_server(None));
     let set = [SMALL[0].to_owned(), format!("base_url={}", server.url)];
     let ledger = format!("ledger={}", place.path("spent.jsonl").display());
     let set = [set[0].as_str(), &set[1], &ledger];
@@ -381,4 +384,28 @@ fn the_script_of_servers_asks_one_and_asks_nothing_twice() {
     assert_eq!(spent.lines().count(), asked);
     assert_eq!(first, place.print("scripts/server.lua", &set));
     assert_eq!(server.calls().len(), asked);
+}
+
+#[test]
+fn what_a_server_answered_before_it_failed_is_not_asked_again() {
+    let (place, server) = (Place::new(), rating_server(Some(3)));
+    let base_url = format!("base_url={}", server.url);
+    let failed = place.run(
+        "scripts/server.lua",
+        &["--set", SMALL[0], "--set", &base_url],
+    );
+    let errors = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(
+        !failed.status.success() && errors.contains("out of memory"),
+        "{errors}"
+    );
+    let answered = server.calls().len() - 1;
+    let printed = place.print("scripts/server.lua", &[SMALL[0], &base_url]);
+    let asked = server.calls().len() - 1 - answered;
+    assert!(
+        answered >= 3 && asked > 0,
+        "{answered} before, {asked} after"
+    );
+    let expected = format!("{asked} asked, {answered} known");
+    assert!(printed.contains(&expected), "no `{expected}` in: {printed}");
 }

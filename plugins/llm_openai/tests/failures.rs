@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -156,6 +157,25 @@ fn where_nobody_listens_says_so() {
         message.contains(&base_url) && message.contains("`base_url`"),
         "{message}"
     );
+}
+
+#[test]
+fn https_is_spoken() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = Settings {
+        base_url: format!("https://{}/v1", listener.local_addr().unwrap()),
+        model: "tiny".to_owned(),
+        retries: 0,
+        ..Settings::default()
+    };
+    let first = std::thread::spawn(move || {
+        let mut byte = [0];
+        listener.accept().unwrap().0.read_exact(&mut byte).unwrap();
+        byte[0]
+    });
+    let message = error(&make(settings).unwrap(), requests(1).remove(0));
+    assert!(message.contains("https://127.0.0.1"), "{message}");
+    assert_eq!(first.join().unwrap(), 0x16, "a TLS handshake");
 }
 
 #[test]
