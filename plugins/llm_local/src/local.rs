@@ -115,7 +115,7 @@ impl Llm for Local {
         let mut work = Work::default();
         for (index, request) in requests.iter().enumerate() {
             let prepared = self.prepare(index, request, &mut work);
-            prepared.map_err(|e| named(index, requests, &e.to_string()))?;
+            prepared.map_err(|e| Request::fault(requests, index, e))?;
         }
         let mut answers: Vec<Option<Answer>> = vec![None; requests.len()];
         tch::no_grad(|| self.run(work, &mut answers))?;
@@ -128,7 +128,7 @@ impl Llm for Local {
                 }
                 other => other,
             }
-            .map_err(|reason| named(index, requests, reason))
+            .map_err(|reason| Request::fault(requests, index, reason))
         });
         finished.collect()
     }
@@ -194,6 +194,7 @@ impl Local {
                 stop,
                 temperature,
                 seed,
+                schema: _,
             } => {
                 if !(temperature.is_finite() && *temperature >= 0.0) {
                     return Err(Error::invalid(format!(
@@ -261,24 +262,5 @@ fn once<T>(cell: &OnceCell<T>, compute: impl FnOnce() -> Result<T>) -> Result<&T
 }
 
 const NOT_FINITE: &str = "a likelihood is no finite number: the weights are damaged, or too large for bf16; try `dtype = \"f32\"`, or fetch the model again";
-
-/// What is wrong with one of the requests.
-fn named(index: usize, requests: &[Request], reason: &str) -> Error {
-    let prompt = requests.get(index).map(start).unwrap_or_default();
-    let (number, all) = (index + 1, requests.len());
-    Error::invalid(format!("request {number} of {all}, {prompt}: {reason}"))
-}
-
-/// The beginning of a request's prompt, for messages.
-fn start(request: &Request) -> String {
-    let text = match &request.prompt {
-        Prompt::Text(text) => text.as_str(),
-        Prompt::Chat { messages, .. } => messages.last().map_or("", |m| m.content.as_str()),
-    };
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("`{}…`", text.get(..end).unwrap_or_default()),
-        None => format!("`{text}`"),
-    }
-}
 
 lapidary_sdk::register!(llm: Local);

@@ -47,6 +47,7 @@ fn complete(max_tokens: u32) -> Ask {
         stop: vec!["\n".to_owned()],
         temperature: 0.0,
         seed: 0,
+        schema: None,
     }
 }
 

@@ -72,7 +72,7 @@ impl Recording {
             Some(old) if *old != answer => {
                 return Err(Error::invalid(format!(
                     "the request {} has another answer already",
-                    beginning(request)
+                    request.beginning()
                 )));
             }
             Some(_) => return Ok(()),
@@ -138,19 +138,6 @@ pub fn write<'a>(
     Ok(())
 }
 
-/// A request's prompt, its first 80 characters, for messages.
-pub(crate) fn beginning(request: &Request) -> String {
-    let text = match &request.prompt {
-        Prompt::Text(text) => text.as_str(),
-        Prompt::Chat { messages, .. } => messages.last().map_or("", |m| m.content.as_str()),
-    };
-    let mut start: String = text.chars().take(80).collect();
-    if start.len() < text.len() {
-        start.push('…');
-    }
-    format!("`{start}`")
-}
-
 fn key(request: &Request) -> Result<[u8; 32]> {
     let text = serde_json::to_vec(request).map_err(Error::json("request"))?;
     Ok(Sha256::digest(text).into())
@@ -173,6 +160,6 @@ fn check_fit(request: &Request, answer: &Answer) -> Result<()> {
     };
     Err(Error::invalid(format!(
         "the answer to {} does not fit: {reason}",
-        beginning(request)
+        request.beginning()
     )))
 }

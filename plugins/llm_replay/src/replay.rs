@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use lapidary_sdk::prelude::*;
 
-use crate::recording::{Recording, beginning};
+use crate::recording::Recording;
 
 /// Settings of the component `replay`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -58,12 +58,12 @@ impl Llm for Replay {
             Some(answer) => Ok(answer.clone()),
             None if self.file.is_empty() => Err(Error::invalid(format!(
                 "there is no recording; name one with the setting `file`; asked was {}",
-                beginning(request)
+                request.beginning()
             ))),
             None => Err(Error::invalid(format!(
                 "the recording `{}` has no answer to {}; prompt and question both have to be the recorded ones",
                 self.file,
-                beginning(request)
+                request.beginning()
             ))),
         };
         requests.iter().map(of).collect()

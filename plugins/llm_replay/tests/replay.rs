@@ -37,6 +37,7 @@ fn chat() -> (Request, Answer) {
         stop: vec!["\n".to_owned()],
         temperature: 0.7,
         seed: u64::MAX,
+        schema: None,
     };
     (
         Request { prompt, ask },
@@ -92,6 +93,7 @@ fn the_documented_form_is_read_whatever_the_order_of_keys() {
         stop: Vec::new(),
         temperature: 0.0,
         seed: 0,
+        schema: None,
     };
     let request = Request {
         prompt: Prompt::Text("Say hello.".to_owned()),

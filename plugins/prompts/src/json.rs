@@ -3,6 +3,7 @@
 use lapidary_sdk::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
 
 use crate::calibration::check_width;
 use crate::lenient::{self, Found, Value};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub user_template: String,
     /// Text that the answer begins with; empty for none.
     pub answer_start: String,
+    /// Whether the answer's form is asked for as a JSON Schema too; for models that can be held to one.
+    pub schema: bool,
     /// The highest score; the lowest is 0.
     pub highest: u32,
     /// Most tokens of an answer; 0 takes as many as the attributes need.
@@ -50,6 +53,7 @@ impl Default for Settings {
             item_template: item.to_owned(),
             user_template: user.to_owned(),
             answer_start: String::new(),
+            schema: false,
             highest: 10,
             max_tokens: 0,
             history: 20,
@@ -77,6 +81,11 @@ impl Component for ScoreJson {
     fn create(settings: Settings, context: PromptStrategyContext) -> Result<Self> {
         if settings.highest == 0 {
             return Err(Error::invalid("`highest` must be at least 1"));
+        }
+        if settings.schema && !settings.answer_start.is_empty() {
+            return Err(Error::invalid(
+                "`schema` is the form of the whole answer: leave `answer_start` empty, or `schema` off",
+            ));
         }
         let known = |subject: &[&'static str]| [subject, &SET].concat();
         Ok(Self {
@@ -123,6 +132,7 @@ impl PromptStrategy for ScoreJson {
                 stop: Vec::new(),
                 temperature: 0.0,
                 seed: 0,
+                schema: self.settings.schema.then(|| self.schema()),
             },
         }])
     }
@@ -161,6 +171,18 @@ impl ScoreJson {
     fn form(&self) -> String {
         let pairs: Vec<_> = self.names().map(|name| format!("\"{name}\": …")).collect();
         format!("{{{}}}", pairs.join(", "))
+    }
+
+    fn schema(&self) -> serde_json::Value {
+        let number = json!({ "type": "number", "minimum": 0, "maximum": self.settings.highest });
+        let properties: Map<_, _> = self
+            .names()
+            .map(|name| (name.to_owned(), number.clone()))
+            .collect();
+        let names: Vec<&str> = self.names().collect();
+        json!({
+            "type": "object", "properties": properties, "required": names, "additionalProperties": false
+        })
     }
 
     fn max_tokens(&self) -> u32 {

@@ -72,6 +72,39 @@ fn one_request_asks_for_everything() {
 }
 
 #[test]
+fn the_form_is_asked_for_as_a_schema_when_told() {
+    let schema = |on| {
+        let strategy = strategy(|s| (s.schema, s.highest) = (on, 5)).unwrap();
+        let item = Subject::Item(film("Up", "2009"));
+        match strategy.requests(&item).unwrap().remove(0).ask {
+            Ask::Complete { schema, .. } => schema,
+            Ask::Likelihood { .. } => panic!("text"),
+        }
+    };
+    assert_eq!(schema(false), None);
+    let number = json!({ "type": "number", "minimum": 0, "maximum": 5 });
+    let names = ["humor", "scares", "plot_complexity"];
+    let properties: Map<_, _> = names
+        .map(|n| (n.to_owned(), number.clone()))
+        .into_iter()
+        .collect();
+    assert_eq!(
+        schema(true),
+        Some(json!({
+            "type": "object", "properties": properties, "required": names, "additionalProperties": false
+        }))
+    );
+    let refused = strategy(|s| (s.schema, s.answer_start) = (true, "{".to_owned()));
+    assert!(
+        refused
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("`answer_start` empty")
+    );
+}
+
+#[test]
 fn a_user_is_told_by_the_history() {
     let user = Subject::User(vec![film("Up", "2009"), film("Jaws", "1975")]);
     let requests = strategy(|s| s.system.clear())

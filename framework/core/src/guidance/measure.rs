@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use lapidary_sdk::kinds::{
-    Answer, ItemText, Llm, Problem, PromptStrategy, Reading, Request, Subject,
+    Answer, Answers, ItemText, Llm, Problem, PromptStrategy, Reading, Request, Subject,
 };
 
 use super::cache::{Asker, Cache, Key};
@@ -131,7 +131,8 @@ impl Asking<'_> {
         Ok(())
     }
 
-    /// Asks one batch, but for what another process was answered meanwhile.
+    /// Asks one batch, but for what another process was answered meanwhile, and keeps its answers; those that came before
+    /// a failure too.
     fn ask(&self, batch: Vec<(Key, Request)>, tally: &mut Tally) -> Result<()> {
         let (mut keys, mut requests) = (Vec::new(), Vec::new());
         for (key, request) in batch {
@@ -146,9 +147,15 @@ impl Asking<'_> {
         if requests.is_empty() {
             return Ok(());
         }
-        let answers = self.llm.answer(&requests);
-        let answers = answers.map_err(Error::component("llm", "answer"))?;
-        self.cache.put(keys.iter().zip(&answers))?;
+        let answers = self.llm.answer_some(&requests);
+        let Answers { answers, error } = answers.map_err(Error::component("llm", "answer"))?;
+        let given = keys.iter().zip(&answers);
+        self.cache
+            .put(given.filter_map(|(key, answer)| Some((key, answer.as_ref()?))))?;
+        if let Some(message) = error {
+            interrupt::check()?;
+            return Err(fault("llm", "answer", message));
+        }
         tally.asked += keys.len() as u64;
         Ok(())
     }

@@ -89,6 +89,7 @@ impl PromptStrategy for Plain {
             stop: vec![],
             temperature: 0.0,
             seed: 0,
+            schema: None,
         };
         Ok(vec![Request {
             prompt: Prompt::Text(text),
@@ -160,7 +161,7 @@ fn title(item: u32) -> ItemText {
 }
 
 fn score(
-    llm: &Fake,
+    llm: &dyn Llm,
     cache: &Cache,
     text: &dyn Fn(u32) -> ItemText,
     users: Users,

@@ -2,9 +2,9 @@
 //! instance that it makes, wherever the component is from, so nobody else needs to look.
 
 use lapidary_sdk::kinds::{
-    Answer, Ask, Backbone, BackboneContext, BaseEmbedder, BaseEmbedderContext, BaseEmbeddings,
-    Interactions, Llm, LlmContext, LlmInfo, Objective, PromptStrategy, PromptStrategyContext,
-    Reading, Reducer, ReducerContext, Request, Subject,
+    Answer, Answers, Ask, Backbone, BackboneContext, BaseEmbedder, BaseEmbedderContext,
+    BaseEmbeddings, Interactions, Llm, LlmContext, LlmInfo, Objective, PromptStrategy,
+    PromptStrategyContext, Reading, Reducer, ReducerContext, Request, Subject,
 };
 use lapidary_sdk::{Error, Result, State, Stateful};
 use tch::{Device, Kind as DType, Tensor};
@@ -144,17 +144,21 @@ impl Llm for Checked<dyn Llm, ()> {
 
     fn answer(&self, requests: &[Request]) -> Result<Vec<Answer>> {
         let answers = self.inner.answer(requests)?;
-        let (given, asked) = (answers.len(), requests.len());
-        if given != asked {
-            let text = format!("gave {given} answers to {asked} requests");
-            return Err(self.by.error("answer", text));
-        }
-        for (i, (request, answer)) in requests.iter().zip(&answers).enumerate() {
-            if let Some(problem) = misfit(&request.ask, answer) {
-                return Err(self.by.error("answer", format!("answer {i} {problem}")));
-            }
-        }
+        let places: Vec<_> = answers.iter().map(Some).collect();
+        self.by.answers("answer", requests, &places)?;
         Ok(answers)
+    }
+
+    fn answer_some(&self, requests: &[Request]) -> Result<Answers> {
+        let some = self.inner.answer_some(requests)?;
+        let places: Vec<_> = some.answers.iter().map(Option::as_ref).collect();
+        self.by.answers("answer_some", requests, &places)?;
+        let missing = places.iter().filter(|a| a.is_none()).count();
+        if missing > 0 && some.error.is_none() {
+            let text = format!("left {missing} requests without an answer and does not say why");
+            return Err(self.by.error("answer_some", text));
+        }
+        Ok(some)
     }
 }
 
@@ -255,6 +259,26 @@ impl By {
             method: method.to_owned(),
             message,
         }
+    }
+
+    /// Checks that there is a place for each request's answer, and that those that are there fit.
+    fn answers(
+        &self,
+        method: &str,
+        requests: &[Request],
+        answers: &[Option<&Answer>],
+    ) -> Result<()> {
+        let (given, asked) = (answers.len(), requests.len());
+        if given != asked {
+            let text = format!("gave {given} answers to {asked} requests");
+            return Err(self.error(method, text));
+        }
+        for (i, (request, answer)) in requests.iter().zip(answers).enumerate() {
+            if let Some(problem) = answer.and_then(|answer| misfit(&request.ask, answer)) {
+                return Err(self.error(method, format!("answer {i} {problem}")));
+            }
+        }
+        Ok(())
     }
 
     /// Checks an output, which is always f32, against shape and device.

@@ -144,6 +144,58 @@ fn language_models() {
     );
 }
 
+impl Llm for Told<Answers> {
+    fn info(&self) -> Result<LlmInfo> {
+        Err(Error::invalid("nobody asks"))
+    }
+
+    fn answer(&self, _: &[Request]) -> Result<Vec<Answer>> {
+        Err(Error::invalid("nobody asks"))
+    }
+
+    fn answer_some(&self, _: &[Request]) -> Result<Answers> {
+        Ok(self.0.clone())
+    }
+}
+
+#[test]
+fn language_models_that_fail_midway() {
+    let answer = |answers: &[Option<Answer>], error: Option<&str>| {
+        let requests: Vec<Request> = serde_json::from_value(serde_json::json!([
+            {"prompt": {"text": "x"}, "ask": {"likelihood": {"continuations": ["a"]}}},
+            {"prompt": {"text": "x"}, "ask": {"likelihood": {"continuations": ["b"]}}},
+        ]))
+        .unwrap();
+        let told = Box::new(Told(Answers {
+            answers: answers.to_vec(),
+            error: error.map(str::to_owned),
+        }));
+        let context = context(serde_json::json!({"device": "cpu", "model_dirs": []}));
+        llm(told, by(), &context)?.answer_some(&requests)
+    };
+    let good = Answer::Likelihood {
+        log_probs: vec![-1.0],
+        tokens: vec![1],
+    };
+    let some = answer(&[None, Some(good.clone())], Some("the line is dead")).unwrap();
+    assert_eq!(some.answers, [None, Some(good.clone())]);
+    let text = "answer_some: left 1 requests without an answer and does not say why";
+    assert_eq!(refused(answer(&[Some(good.clone()), None], None)), text);
+    let text = "answer_some: gave 1 answers to 2 requests";
+    assert_eq!(
+        refused(answer(&[Some(good)], Some("the line is dead"))),
+        text
+    );
+    let text = "answer_some: answer 1 is not of the form that was asked for";
+    assert_eq!(
+        refused(answer(
+            &[None, Some(Answer::Text(String::new()))],
+            Some("dead")
+        )),
+        text
+    );
+}
+
 impl PromptStrategy for Told<Tensor> {
     fn requests(&self, _: &Subject) -> Result<Vec<Request>> {
         Ok(Vec::new())

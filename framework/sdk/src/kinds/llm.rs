@@ -1,5 +1,7 @@
 //! Language models: requests in, answers out.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::component::{Component, Kind, Method, Stateful};
@@ -19,6 +21,20 @@ pub trait Llm: Stateful {
     /// # Errors
     /// When a request is longer than the context, or the model fails. An error concerns the whole batch.
     fn answer(&self, requests: &[Request]) -> Result<Vec<Answer>>;
+
+    /// Answers as many requests of a batch as it can, so that those answered before a failure are not lost. The host
+    /// asks this of components that list [`method::ANSWER_SOME`] in [`Component::OPTIONAL`], and [`Llm::answer`] of all
+    /// others.
+    ///
+    /// # Errors
+    /// When nothing was answered.
+    fn answer_some(&self, requests: &[Request]) -> Result<Answers> {
+        let answers = self.answer(requests)?.into_iter().map(Some).collect();
+        Ok(Answers {
+            answers,
+            error: None,
+        })
+    }
 }
 
 /// What a language model is. `fingerprint` enters the names of all that comes out of it.
@@ -43,6 +59,27 @@ pub struct Request {
     pub prompt: Prompt,
     /// What is wanted.
     pub ask: Ask,
+}
+
+impl Request {
+    /// The beginning of what it reads, for messages: its first 80 characters, of a chat those of the last message.
+    pub fn beginning(&self) -> String {
+        let text = match &self.prompt {
+            Prompt::Text(text) => text.as_str(),
+            Prompt::Chat { messages, .. } => messages.last().map_or("", |m| m.content.as_str()),
+        };
+        match text.char_indices().nth(80) {
+            Some((end, _)) => format!("`{}…`", text.get(..end).unwrap_or_default()),
+            None => format!("`{text}`"),
+        }
+    }
+
+    /// What is wrong with one of the requests of a batch.
+    pub fn fault(requests: &[Self], index: usize, reason: impl fmt::Display) -> Error {
+        let beginning = requests.get(index).map(Self::beginning).unwrap_or_default();
+        let (number, all) = (index + 1, requests.len());
+        Error::invalid(format!("request {number} of {all}, {beginning}: {reason}"))
+    }
 }
 
 /// What a language model reads.
@@ -100,6 +137,9 @@ pub enum Ask {
         temperature: f64,
         /// Seed of the choice when the temperature is not 0.
         seed: u64,
+        /// JSON Schema that the whole answer should follow. A model that cannot be held to one writes freely.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schema: Option<serde_json::Value>,
     },
 }
 
@@ -117,6 +157,15 @@ pub enum Answer {
     },
     /// For [`Ask::Complete`]: the text.
     Text(String),
+}
+
+/// What became of a batch of requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answers {
+    /// One place a request, in their order; empty where it was not answered.
+    pub answers: Vec<Option<Answer>>,
+    /// Why some were not answered.
+    pub error: Option<String>,
 }
 
 /// Log-probabilities as JSON, which has no infinity and no NaN and would make them null.
@@ -156,9 +205,11 @@ pub mod method {
     pub const INFO: u32 = 1;
     /// `answer`.
     pub const ANSWER: u32 = 2;
+    /// `answer_some`, optional.
+    pub const ANSWER_SOME: u32 = 3;
 }
 
-/// Arguments of `answer`.
+/// Arguments of `answer` and `answer_some`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AnswerArguments {
     /// The requests.
@@ -177,6 +228,7 @@ pub fn methods() -> Vec<Method> {
     vec![
         Method::new(method::INFO, "info", &[], &[]),
         Method::new(method::ANSWER, "answer", &[], &[]),
+        Method::new(method::ANSWER_SOME, "answer_some", &[], &[]).optional(),
     ]
 }
 
@@ -194,6 +246,10 @@ impl<T: Component<Context = LlmContext> + Llm> Serve<T> for LlmKind {
                 call.reply(&AnswerReply {
                     answers: instance.answer(&requests)?,
                 })
+            }
+            method::ANSWER_SOME => {
+                let AnswerArguments { requests } = call.arguments()?;
+                call.reply(&instance.answer_some(&requests)?)
             }
             other => Err(Error::Unsupported(other)),
         }

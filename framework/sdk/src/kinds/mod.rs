@@ -8,7 +8,7 @@ pub mod reducer;
 
 pub use backbone::{Backbone, BackboneContext, Objective};
 pub use base_embedder::{BaseEmbedder, BaseEmbedderContext, BaseEmbeddings, Interactions};
-pub use llm::{Answer, Ask, Llm, LlmContext, LlmInfo, Message, Prompt, Request, Role};
+pub use llm::{Answer, Answers, Ask, Llm, LlmContext, LlmInfo, Message, Prompt, Request, Role};
 pub use prompt_strategy::{
     Attribute, AttributeSet, ItemText, Problem, ProblemKind, PromptStrategy, PromptStrategyContext,
     Reading, Subject,

@@ -26,6 +26,7 @@ pub fn llm_requests() -> Vec<Request> {
                 stop: Vec::new(),
                 temperature: 0.0,
                 seed: 0,
+                schema: None,
             },
         },
     ]

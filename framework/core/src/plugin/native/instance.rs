@@ -43,6 +43,11 @@ impl Instance {
         }
     }
 
+    /// Whether the component describes the method.
+    pub(super) fn offers(&self, method: MethodId) -> bool {
+        self.native.offered.contains(&method.0)
+    }
+
     /// Calls a method with tensors and no other arguments.
     pub(super) fn call(
         &self,

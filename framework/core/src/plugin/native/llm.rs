@@ -2,12 +2,13 @@
 
 use lapidary_sdk::Result;
 use lapidary_sdk::kinds::llm::{AnswerArguments, AnswerReply, method};
-use lapidary_sdk::kinds::{Answer, Llm, LlmInfo, Request};
+use lapidary_sdk::kinds::{Answer, Answers, Llm, LlmInfo, Request};
 
 use super::{Instance, MethodId};
 
 const INFO: MethodId = (method::INFO, "info");
 const ANSWER: MethodId = (method::ANSWER, "answer");
+const ANSWER_SOME: MethodId = (method::ANSWER_SOME, "answer_some");
 
 impl Llm for Instance {
     fn info(&self) -> Result<LlmInfo> {
@@ -20,5 +21,17 @@ impl Llm for Instance {
         };
         let AnswerReply { answers } = self.call_with(ANSWER, &[], &arguments)?.reply()?;
         Ok(answers)
+    }
+
+    fn answer_some(&self, requests: &[Request]) -> Result<Answers> {
+        if !self.offers(ANSWER_SOME) {
+            let answers = self.answer(requests)?.into_iter().map(Some).collect();
+            let error = None;
+            return Ok(Answers { answers, error });
+        }
+        let arguments = AnswerArguments {
+            requests: requests.to_vec(),
+        };
+        self.call_with(ANSWER_SOME, &[], &arguments)?.reply()
     }
 }
