@@ -43,7 +43,7 @@ impl Instance {
         }
     }
 
-    /// Whether the component describes the method.
+    /// Whether the component answers the method; to be asked before an optional one.
     pub(super) fn offers(&self, method: MethodId) -> bool {
         self.native.offered.contains(&method.0)
     }
@@ -55,11 +55,6 @@ impl Instance {
         inputs: &[(&str, &Tensor)],
     ) -> Result<Returned<'_>> {
         self.call_text(method, inputs, "")
-    }
-
-    /// Whether the component answers an optional method.
-    pub(super) fn offers(&self, method: MethodId) -> bool {
-        self.native.offered.contains(&method.0)
     }
 
     /// Calls a method with tensors and other arguments.
