@@ -146,7 +146,14 @@ fn the_other_scripts_run() {
     );
     assert!(compared.contains("ndcg@10"), "{compared}");
     let reduced = place.print("scripts/reducers.lua", &[SMALL[0], SMALL[1], "dim=8"]);
-    assert!(reduced.contains("random_projection"), "{reduced}");
+    for reducer in [
+        "whitening",
+        "truncated_svd",
+        "autoencoder",
+        "random_projection",
+    ] {
+        assert!(reduced.contains(reducer), "{reduced}");
+    }
 }
 
 #[test]

@@ -1,7 +1,19 @@
 //! What the tests of this crate share.
 #![allow(dead_code, clippy::disallowed_methods)]
 
+use lapidary_sdk::component::find;
 use lapidary_sdk::prelude::*;
+
+const LINEAR: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/fixtures/linear.safetensors"
+);
+
+/// A tensor of `fixtures/make_linear.py`.
+pub fn linear(name: &str) -> Tensor {
+    let fixture = Tensor::read_safetensors(LINEAR).unwrap();
+    find(&fixture, name).unwrap().shallow_clone()
+}
 
 pub fn make<T: Component<Context = ReducerContext>>(settings: T::Settings, seed: u64) -> T {
     T::create(settings, ReducerContext { seed }).unwrap()
@@ -16,7 +28,7 @@ pub fn noise(rows: i64, columns: i64) -> Tensor {
     Tensor::randn([rows, columns], (DType::Float, Device::Cpu))
 }
 
-/// What both reducers refuse, and how they come back from a saved state.
+/// What all reducers refuse, and how they come back from a saved state.
 pub fn contract<T: Component<Context = ReducerContext> + Reducer>() {
     let new = || make::<T>(T::Settings::default(), 1);
     let table = noise(20, 6);
