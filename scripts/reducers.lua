@@ -7,7 +7,8 @@ local training = { epochs = epochs, patience = 3, seed = lapidary.seed }
 
 local data = lapidary.dataset(lapidary.setting("data", "configs/datasets/movietweetings.toml"))
 local split = data:leave_one_out { max_len = 30 }
-local base = lapidary.base_embedder("ppmi_svd", { dim = 2 * dim }):fit(split)
+-- Or bpr_mf, item2vec, any backbone.
+local base = lapidary.base_embedder(lapidary.setting("base", "ppmi_svd"), { dim = 2 * dim }):fit(split)
 
 local ways = {}
 for _, name in ipairs { "pca", "whitening", "truncated_svd", "autoencoder", "random_projection" } do

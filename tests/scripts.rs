@@ -6,12 +6,14 @@ use std::process::{Command, Output};
 
 use lapidary_testkit::library::plugin_library;
 
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 9] = [
     "sasrec",
     "gru4rec",
     "bert4rec",
     "reducers",
     "ppmi_svd",
+    "bpr_mf",
+    "item2vec",
     "prompts",
     "llm_local",
 ];
@@ -145,14 +147,18 @@ fn the_other_scripts_run() {
         &[SMALL[0], SMALL[1], "heads=1", "layers=1", "dim=16"],
     );
     assert!(compared.contains("ndcg@10"), "{compared}");
-    let reduced = place.print("scripts/reducers.lua", &[SMALL[0], SMALL[1], "dim=8"]);
-    for reducer in [
-        "whitening",
-        "truncated_svd",
-        "autoencoder",
-        "random_projection",
-    ] {
-        assert!(reduced.contains(reducer), "{reduced}");
+    for base in ["ppmi_svd", "bpr_mf", "item2vec"] {
+        let base = format!("base={base}");
+        let set = [SMALL[0], SMALL[1], "dim=8", &base];
+        let reduced = place.print("scripts/reducers.lua", &set);
+        for reducer in [
+            "whitening",
+            "truncated_svd",
+            "autoencoder",
+            "random_projection",
+        ] {
+            assert!(reduced.contains(reducer), "{base}: {reduced}");
+        }
     }
 }
 
