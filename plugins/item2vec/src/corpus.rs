@@ -27,7 +27,7 @@ pub(crate) struct Pairs {
     pub(crate) centres: Vec<i64>,
     /// How many contexts each centre has, `[C]`.
     pub(crate) counts: Vec<f32>,
-    /// Of each pair, the place of its centre in `centres`, `[P]`.
+    /// Of each pair, the place of its centre in `centres`, rising, `[P]`.
     pub(crate) places: Vec<i64>,
     /// Of each pair, the item of its context, `[P]`.
     pub(crate) contexts: Vec<i64>,

@@ -23,7 +23,7 @@ pub struct Settings {
     pub learning_rate: f64,
     /// Pairs of a step, about.
     pub batch_size: u32,
-    /// Passes over the histories.
+    /// Passes over the histories; few interactions need more.
     pub epochs: u32,
 }
 
@@ -35,7 +35,7 @@ impl Default for Settings {
             negatives_power: 0.75,
             subsample: 1e-3,
             learning_rate: 0.01,
-            batch_size: 4096,
+            batch_size: 1024,
             epochs: 20,
         }
     }

@@ -1,6 +1,6 @@
 //! The vectors of items as centres and as contexts, and how they learn.
 
-use lapidary_sdk::nn::{SparseAdam, sum_by};
+use lapidary_sdk::nn::SparseAdam;
 use lapidary_sdk::prelude::*;
 use lapidary_sdk::random::{Generator, normal};
 
@@ -72,13 +72,29 @@ impl Vectors {
             .f_sigmoid()?
             .f_mul(&counts.f_mul_scalar(weight)?)?;
 
-        let of_centres =
-            sum_by(&v.f_mul(&pull)?, &places, centres.size1()?)?.f_add(&push.f_matmul(&others)?)?;
+        let of_centres = self
+            .sum_contexts(&contexts, &counts, &pull)?
+            .f_add(&push.f_matmul(&others)?)?;
         let of_contexts = [of_pairs.f_mul(&pull)?, push.f_tr()?.f_matmul(&w)?];
         let numbers = Tensor::f_cat(&[contexts, negatives], 0)?;
         self.centres.step(&centres, &of_centres)?;
         self.contexts
             .step(&numbers, &Tensor::f_cat(&of_contexts, 0)?)
+    }
+
+    /// Of each centre, the sum of its contexts' vectors times their weights.
+    ///
+    /// # Shapes
+    /// `contexts` i64 `[P]`, `counts` f32 `[C,1]`, `weights` f32 `[P,1]`; the result f32 `[C,d]`.
+    fn sum_contexts(&self, contexts: &Tensor, counts: &Tensor, weights: &Tensor) -> Result<Tensor> {
+        const SUM: i64 = 0;
+        let counts = counts.f_squeeze_dim(1)?.f_to_kind(DType::Int64)?;
+        let starts = counts.f_cumsum(0, DType::Int64)?.f_sub(&counts)?;
+        let weights = Some(weights.f_squeeze_dim(1)?);
+        let table = self.contexts.table();
+        let (sums, ..) =
+            Tensor::f_embedding_bag(table, contexts, &starts, false, SUM, false, weights, false)?;
+        Ok(sums)
     }
 }
 

@@ -27,4 +27,4 @@ pub use input::check_input;
 pub use layers::{LayerNorm, Linear};
 pub use parameters::{Parameters, share};
 pub use positions::Positions;
-pub use sparse_adam::{SparseAdam, sum_by};
+pub use sparse_adam::SparseAdam;

@@ -57,8 +57,7 @@ impl SparseAdam {
     /// # Errors
     /// When a row is not in the table or a shape does not fit.
     pub fn step(&mut self, rows: &Tensor, gradients: &Tensor) -> Result<()> {
-        let (rows, places, _) = rows.f_internal_unique2(true, true, false)?;
-        let gradient = sum_by(gradients, &places, rows.size1()?)?;
+        let (rows, gradient) = summed(rows, gradients)?;
         let mean = |moments: &Tensor, of: &Tensor, beta: f64| {
             moments.f_index_select(0, &rows)?.f_lerp(of, 1.0 - beta)
         };
@@ -77,18 +76,17 @@ impl SparseAdam {
     }
 }
 
-/// Sums of the rows that go to each of `n` places. Unlike `index_add_`, in the same order every time, also on a GPU.
-///
-/// # Shapes
-/// `rows` f32 `[N,d]`, `places` i64 `[N]` from 0 to `n` − 1, the result f32 `[n,d]`.
-///
-/// # Errors
-/// When a shape does not fit.
-pub fn sum_by(rows: &Tensor, places: &Tensor, n: i64) -> Result<Tensor> {
-    const NO_PADDING: i64 = -1;
-    Ok(Tensor::f_embedding_dense_backward(
-        rows, places, n, NO_PADDING, false,
-    )?)
+/// The rows that occur, rising, each once, and the sum of each one's gradients: always in the same order, also on a GPU.
+fn summed(rows: &Tensor, gradients: &Tensor) -> Result<(Tensor, Tensor)> {
+    const SUM: i64 = 0;
+    let (sorted, order) = rows.f_sort_stable(true, 0, false)?;
+    let (rows, _, counts) = sorted.f_unique_consecutive(false, true, None)?;
+    let starts = counts.f_cumsum(0, DType::Int64)?.f_sub(&counts)?;
+    let no_weights = None::<&Tensor>;
+    let (sums, ..) = Tensor::f_embedding_bag(
+        gradients, &order, &starts, false, SUM, false, no_weights, false,
+    )?;
+    Ok((rows, sums))
 }
 
 #[cfg(test)]
