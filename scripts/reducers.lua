@@ -7,10 +7,11 @@ local training = { epochs = epochs, patience = 3, seed = lapidary.seed }
 
 local data = lapidary.dataset(lapidary.setting("data", "configs/datasets/movietweetings.toml"))
 local split = data:leave_one_out { max_len = 30 }
-local base = lapidary.base_embedder("ppmi_svd", { dim = 2 * dim }):fit(split)
+-- Or bpr_mf, item2vec, any backbone; lapidary.precomputed(file, { ids = file }):fit(split) takes vectors of your own.
+local base = lapidary.base_embedder(lapidary.setting("base", "ppmi_svd"), { dim = 2 * dim }):fit(split)
 
 local ways = {}
-for _, name in ipairs { "pca", "random_projection" } do
+for _, name in ipairs { "pca", "whitening", "truncated_svd", "autoencoder", "random_projection" } do
   local reduced = lapidary.refine { base = base, reducer = lapidary.reducer(name), dim = dim, users = "hidden" }
   local model = lapidary.backbone("sasrec", { layers = 1, heads = 1 }):fit(split, reduced, training)
   ways[#ways + 1] = { name, { model:evaluate(split.test) } }

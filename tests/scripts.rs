@@ -11,13 +11,15 @@ use lapidary_testkit::library::plugin_library;
 use serde_json::Value;
 use server::{Act, TestServer};
 
-const PLUGINS: [&str; 8] = [
+const PLUGINS: [&str; 11] = [
     "sasrec",
     "gru4rec",
     "bert4rec",
     "esasrec",
     "reducers",
     "ppmi_svd",
+    "bpr_mf",
+    "item2vec",
     "prompts",
     "llm_local",
     "llm_openai",
@@ -152,8 +154,19 @@ fn the_other_scripts_run() {
         &[SMALL[0], SMALL[1], "heads=1", "layers=1", "dim=16"],
     );
     assert!(compared.contains("ndcg@10"), "{compared}");
-    let reduced = place.print("scripts/reducers.lua", &[SMALL[0], SMALL[1], "dim=8"]);
-    assert!(reduced.contains("random_projection"), "{reduced}");
+    for base in ["ppmi_svd", "bpr_mf", "item2vec"] {
+        let base = format!("base={base}");
+        let set = [SMALL[0], SMALL[1], "dim=8", &base];
+        let reduced = place.print("scripts/reducers.lua", &set);
+        for reducer in [
+            "whitening",
+            "truncated_svd",
+            "autoencoder",
+            "random_projection",
+        ] {
+            assert!(reduced.contains(reducer), "{base}: {reduced}");
+        }
+    }
 }
 
 #[test]
@@ -234,6 +247,64 @@ fn every_backbone_is_a_base_is_refined_trained_and_explained() {
         "#,
     );
     assert_eq!(failed, None);
+}
+
+#[test]
+fn vectors_of_ones_own_are_a_base() {
+    let place = Place::new();
+    let items =
+        std::fs::read_to_string(workspace().join("tests/fixtures/tiny/items.jsonl")).unwrap();
+    let row = |(at, line): (usize, &str)| {
+        let item: serde_json::Value = serde_json::from_str(line).unwrap();
+        let numbers = (0..6).map(|column| format!(",{}", (at * (column + 2)) % 7));
+        format!(
+            "{}{}\n",
+            item["item_id"].as_str().unwrap(),
+            numbers.collect::<String>()
+        )
+    };
+    let all: String = items.lines().enumerate().map(row).collect();
+    std::fs::write(place.path("all.csv"), format!("item,a,b,c,d,e,f\n{all}")).unwrap();
+    let some: String = all
+        .lines()
+        .skip(2)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::write(place.path("some.csv"), format!("item,a,b,c,d,e,f\n{some}")).unwrap();
+    let failed = outcome(
+        &place,
+        r#"
+        local base = lapidary.precomputed("all.csv"):fit(split)
+        assert(base.dim == 6 and base:table().shape[1] == split.items and not base:users())
+        local refined = lapidary.refine { base = base, reducer = lapidary.reducer("pca"), dim = 4, users = "hidden" }
+        local model = lapidary.backbone("sasrec", { heads = 1, layers = 1 }):fit(split, refined, training)
+        assert(model:evaluate(split.test):value("ndcg@10") > 0)
+        local mean = lapidary.precomputed("some.csv", { missing = "mean", id_column = "item" }):fit(split)
+        assert(mean.dim == 6 and mean.fingerprint ~= base.fingerprint)
+        "#,
+    );
+    assert_eq!(failed, None);
+    for (script, expected) in [
+        (
+            "lapidary.precomputed('some.csv'):fit(split)",
+            "some.csv: lacks 2 of the 40 items of `tiny`",
+        ),
+        (
+            "lapidary.precomputed('all.csv', { mising = 'zero' })",
+            "did you mean `missing`",
+        ),
+        (
+            "lapidary.precomputed('all.csv', { missing = 'zeros' })",
+            "`zero`",
+        ),
+        (
+            "lapidary.precomputed('none.npy', { ids = 'all.csv' })",
+            "not found",
+        ),
+    ] {
+        let errors = outcome(&place, script).unwrap_or_else(|| panic!("{script} passed"));
+        assert!(errors.contains(expected), "{script}: {errors}");
+    }
 }
 
 #[test]

@@ -84,12 +84,13 @@ mod tests {
     use std::path::PathBuf;
 
     /// What API.md calls a value of each type.
-    const RECEIVERS: [(&str, &str); 16] = [
+    const RECEIVERS: [(&str, &str); 17] = [
         ("DatasetHandle", "data"),
         ("SplitHandle", "split"),
         ("CasesHandle", "cases"),
         ("BaseEmbedderHandle", "embedder"),
         ("BaseHandle", "base"),
+        ("PrecomputedHandle", "precomputed"),
         ("BackboneHandle", "backbone"),
         ("ReducerHandle", "reducer"),
         ("LlmHandle", "llm"),

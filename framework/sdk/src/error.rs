@@ -3,6 +3,17 @@
 /// Result of a component's methods.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Goes on where something holds; else says why it must: `must(k >= 1, || format!("`k` must be at least 1; found {k}"))`.
+///
+/// # Errors
+/// [`Error::Invalid`] with the reason.
+pub fn must(holds: bool, reason: impl FnOnce() -> String) -> Result<()> {
+    match holds {
+        true => Ok(()),
+        false => Err(Error::invalid(reason())),
+    }
+}
+
 /// What a component can report. Its text reaches the user together with the component's name and the method.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -50,6 +50,7 @@ pub mod export;
 pub mod host;
 pub mod kinds;
 pub mod nn;
+pub mod random;
 pub mod serve;
 mod table;
 
@@ -63,7 +64,7 @@ pub use tch;
 /// What most plugins need.
 pub mod prelude {
     pub use crate::component::{Component, State};
-    pub use crate::error::{Error, Result};
+    pub use crate::error::{Error, Result, must};
     pub use crate::kinds::*;
     pub use tch::{Device, Kind as DType, Tensor};
 }

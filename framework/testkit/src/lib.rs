@@ -18,5 +18,6 @@
 )]
 
 pub mod backbone;
+pub mod base_embedder;
 pub mod conformance;
 pub mod library;

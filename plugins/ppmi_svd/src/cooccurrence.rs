@@ -3,8 +3,6 @@
 use lapidary_sdk::host;
 use lapidary_sdk::prelude::*;
 
-use crate::histories::Histories;
-
 /// A symmetric sparse matrix of items by items, row by row.
 pub(crate) struct Matrix {
     /// Row `i` owns the entries `ends[i]..ends[i + 1]`.
@@ -16,7 +14,7 @@ pub(crate) struct Matrix {
 /// Counts, for each pair of items, the pairs of places in one history that are at most `window` apart and hold them.
 /// Each pair of places counts for both orders, so an item twice in a window counts twice for itself.
 pub(crate) fn count(histories: &Histories, window: usize) -> Result<Matrix> {
-    let (ends, places) = histories.places();
+    let (ends, places) = places(histories);
     let users = histories.users();
     let total = histories.n_items;
     let mut matrix = Matrix {
@@ -52,6 +50,24 @@ pub(crate) fn count(histories: &Histories, window: usize) -> Result<Matrix> {
         matrix.ends.push(matrix.columns.len());
     }
     Ok(matrix)
+}
+
+/// For each item, where it stands: CSR over the positions in `items`.
+fn places(histories: &Histories) -> (Vec<usize>, Vec<usize>) {
+    let mut ends = vec![0; histories.n_items + 1];
+    for &item in &histories.items {
+        ends[item + 1] += 1;
+    }
+    for item in 0..histories.n_items {
+        ends[item + 1] += ends[item];
+    }
+    let mut next = ends.clone();
+    let mut places = vec![0; histories.items.len()];
+    for (place, &item) in histories.items.iter().enumerate() {
+        places[next[item]] = place;
+        next[item] += 1;
+    }
+    (ends, places)
 }
 
 impl Matrix {

@@ -3,7 +3,6 @@
 use lapidary_sdk::prelude::*;
 
 use crate::cooccurrence::count;
-use crate::histories::Histories;
 use crate::settings::Settings;
 use crate::svd::truncated;
 
@@ -58,26 +57,10 @@ impl BaseEmbedder for PpmiSvd {
             .f_pow_tensor_scalar(power)?
             .f_mul(&real.f_to_kind(DType::Double)?)?;
         let items = vectors.f_mul(&scales)?.f_to_kind(DType::Float)?;
-        let users = self.users(&items, train)?;
+        let users = train.user_means(&items)?;
         Ok(BaseEmbeddings {
             items,
             users: Some(users),
         })
-    }
-}
-
-impl PpmiSvd {
-    /// Means of the users' items; 0 where a user has none.
-    fn users(&self, items: &Tensor, train: &Interactions) -> Result<Tensor> {
-        const MEAN: i64 = 1;
-        let (numbers, offsets) = (
-            train.items.f_to_device(self.device)?,
-            train.offsets.f_to_device(self.device)?,
-        );
-        let no_weights = None::<&Tensor>;
-        let (means, ..) = Tensor::f_embedding_bag(
-            items, &numbers, &offsets, false, MEAN, false, no_weights, true,
-        )?;
-        Ok(means)
     }
 }

@@ -5,7 +5,6 @@
 
 mod cooccurrence;
 mod embedder;
-mod histories;
 mod settings;
 mod svd;
 

@@ -2,9 +2,7 @@
 
 use lapidary_sdk::host;
 use lapidary_sdk::prelude::*;
-use rand_chacha::ChaCha12Rng;
-use rand_chacha::rand_core::SeedableRng;
-use rand_distr::{Distribution, StandardNormal};
+use lapidary_sdk::random;
 
 /// Columns of the subspace beyond those asked for.
 const OVERSAMPLING: i64 = 16;
@@ -24,7 +22,8 @@ pub(crate) fn truncated(
 ) -> Result<(Tensor, Tensor)> {
     let (n_items, _) = matrix.size2()?;
     let width = (dim + OVERSAMPLING).min(n_items);
-    let mut basis = normal(seed, n_items, width)?.f_to_device(matrix.device())?;
+    let mut basis = random::normal(&mut random::generator(seed), n_items, width)?
+        .f_to_device(matrix.device())?;
     // A sparse product walks the rows of the other matrix, and QR gives it by columns.
     let multiply = |basis: &Tensor| matrix.f_matmul(&basis.f_contiguous()?);
     let products = 1 + 2 * u64::from(iterations);
@@ -42,11 +41,4 @@ fn oriented(vectors: &Tensor) -> Result<Tensor> {
     let largest = vectors.f_abs()?.f_argmax(0, true)?;
     let signs = vectors.f_gather(0, &largest, false)?.f_sign()?;
     Ok(vectors.f_mul(&signs)?)
-}
-
-/// f64 `[rows,columns]`, standard normal, from a generator of its own: libtorch's belongs to the host.
-fn normal(seed: u64, rows: i64, columns: i64) -> Result<Tensor> {
-    let draws = StandardNormal.sample_iter(ChaCha12Rng::seed_from_u64(seed));
-    let values: Vec<f64> = draws.take((rows * columns) as usize).collect();
-    Ok(Tensor::f_from_slice(&values)?.f_view([rows, columns])?)
 }

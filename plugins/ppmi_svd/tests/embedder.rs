@@ -9,50 +9,14 @@
 use lapidary_ppmi_svd::{PpmiSvd, Settings};
 use lapidary_sdk::component::find;
 use lapidary_sdk::prelude::*;
+use lapidary_testkit::base_embedder::{
+    fit, grouped, interactions, refuses, refuses_settings, refuses_wrong_interactions,
+};
 
 const FIXTURE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/fixtures/dense.safetensors"
 );
-
-fn embedder(settings: Settings, dim: i64, n_items: i64, seed: u64) -> Result<PpmiSvd> {
-    let device = "cpu".to_owned();
-    let context = BaseEmbedderContext {
-        dim,
-        n_items,
-        seed,
-        device,
-    };
-    PpmiSvd::create(settings, context)
-}
-
-fn interactions(offsets: &[i64], items: &[i64]) -> Interactions {
-    Interactions {
-        offsets: Tensor::from_slice(offsets),
-        items: Tensor::from_slice(items),
-    }
-}
-
-/// `rows` histories of 20 items, each from one of ten groups of neighbouring item numbers.
-fn grouped(rows: i64, n_items: i64) -> Interactions {
-    let size = n_items / 10;
-    let mut state = 1_u64;
-    let mut next = |below: i64| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 33) as i64 % below
-    };
-    let items: Vec<_> = (0..rows)
-        .flat_map(|row| {
-            (0..20)
-                .map(|_| row % 10 * size + next(size))
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    let offsets: Vec<_> = (0..=rows).map(|row| row * 20).collect();
-    interactions(&offsets, &items)
-}
 
 fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {
     assert_eq!(a.size(), b.size());
@@ -78,7 +42,7 @@ fn agrees_with_dense_numpy() {
             offsets: tensor("offsets"),
             items: tensor("items"),
         };
-        let learned = embedder(settings, 4, 14, 0).unwrap().fit(&train).unwrap();
+        let learned = fit::<PpmiSvd>(settings, [4, 14], 0, &train);
         for (part, found) in [
             ("items", &learned.items),
             ("users", &learned.users.unwrap()),
@@ -95,32 +59,29 @@ fn agrees_with_dense_numpy() {
 #[test]
 fn few_rounds_come_close_to_many() {
     let train = grouped(300, 400);
-    let fit = |iterations| {
+    let products = |iterations| {
         let settings = Settings {
             iterations,
             power: 1.0,
             ..Settings::default()
         };
-        let learned = embedder(settings, 8, 400, 1).unwrap().fit(&train).unwrap();
-        let items = learned.items;
+        let items = fit::<PpmiSvd>(settings, [8, 400], 1, &train).items;
         items.matmul(&items.tr())
     };
-    let exact = fit(100);
+    let exact = products(100);
     let error = |found: Tensor| {
         ((found - &exact).square().sum(DType::Double) / exact.square().sum(DType::Double))
             .sqrt()
             .double_value(&[])
     };
-    let errors = [0, 4, 100].map(|iterations| error(fit(iterations)));
+    let errors = [0, 4, 100].map(|iterations| error(products(iterations)));
     assert!(errors[0] > errors[1] && errors[1] < 0.02, "{errors:?}");
 }
 
 #[test]
 fn items_of_a_group_are_alike_in_a_large_catalogue() {
-    let learned = embedder(Settings::default(), 10, 20_000, 1)
-        .unwrap()
-        .fit(&grouped(2_000, 20_000))
-        .unwrap();
+    let train = grouped(2_000, 20_000);
+    let learned = fit::<PpmiSvd>(Settings::default(), [10, 20_000], 1, &train);
     let users = learned.users.unwrap();
     assert_eq!(
         (learned.items.size(), users.size()),
@@ -135,53 +96,27 @@ fn items_of_a_group_are_alike_in_a_large_catalogue() {
 #[test]
 fn a_seed_gives_the_same_vectors() {
     let train = grouped(200, 300);
-    let fit = |seed| {
-        let mut embedder = embedder(Settings::default(), 6, 300, seed).unwrap();
-        embedder.fit(&train).unwrap().items
-    };
-    assert_eq!(fit(1), fit(1));
-    assert_ne!(fit(1), fit(2));
+    let items = |seed| fit::<PpmiSvd>(Settings::default(), [6, 300], seed, &train).items;
+    assert_eq!(items(1), items(1));
+    assert_ne!(items(1), items(2));
 }
 
 #[test]
 fn settings_that_do_not_fit_are_refused() {
-    let refused = |change: &dyn Fn(&mut Settings), dim, what: &str| {
-        let mut settings = Settings::default();
-        change(&mut settings);
-        let error = embedder(settings, dim, 10, 0).err().unwrap();
-        assert!(error.to_string().contains(what), "{error}");
-    };
-    refused(&|_| (), 0, "from 1 to the size of the catalogue, 10");
-    refused(&|_| (), 11, "from 1 to the size of the catalogue, 10");
-    refused(&|s| s.window = 0, 4, "`window`");
-    refused(&|s| s.shift = 0.5, 4, "`shift`");
-    refused(&|s| s.shift = f64::NAN, 4, "`shift`");
-    refused(&|s| s.power = -1.0, 4, "`power`");
+    type Change = fn(&mut Settings);
+    let refused = |change: Change, dim, what| refuses_settings::<PpmiSvd>(change, dim, what);
+    refused(|_| (), 0, "from 1 to the size of the catalogue, 10");
+    refused(|_| (), 11, "from 1 to the size of the catalogue, 10");
+    refused(|s| s.window = 0, 4, "`window`");
+    refused(|s| s.shift = 0.5, 4, "`shift`");
+    refused(|s| s.shift = f64::NAN, 4, "`shift`");
+    refused(|s| s.power = -1.0, 4, "`power`");
     assert!(serde_json::from_str::<Settings>(r#"{"windows": 2}"#).is_err());
 }
 
 #[test]
 fn interactions_that_cannot_be_used_are_refused() {
-    let refused = |train: &Interactions, what: &str| {
-        let error = embedder(Settings::default(), 2, 4, 0)
-            .unwrap()
-            .fit(train)
-            .unwrap_err();
-        assert!(error.to_string().contains(what), "{error}");
-    };
-    refused(
-        &interactions(&[0, 2], &[0, 4]),
-        "item number 4 is not in 0..4",
-    );
-    refused(&interactions(&[0, 2], &[-1, 0]), "item number -1");
-    for offsets in [&[0, 3][..], &[1, 2], &[0, 2, 1, 2], &[]] {
-        refused(&interactions(offsets, &[0, 1]), "`offsets` must rise");
-    }
-    refused(&interactions(&[0, 1, 2], &[0, 1]), "no two items");
-    refused(&interactions(&[0], &[]), "no two items");
-    let floats = Interactions {
-        offsets: Tensor::from_slice(&[0_i64, 1]),
-        items: Tensor::from_slice(&[0.0_f32]),
-    };
-    refused(&floats, "`items` must be i64");
+    refuses_wrong_interactions::<PpmiSvd>();
+    refuses::<PpmiSvd>(&interactions(&[0, 1, 2], &[0, 1]), "no two items");
+    refuses::<PpmiSvd>(&interactions(&[0], &[]), "no two items");
 }

@@ -1,9 +1,7 @@
 //! Gaussian random projection.
 
 use lapidary_sdk::prelude::*;
-use rand_chacha::ChaCha12Rng;
-use rand_chacha::rand_core::SeedableRng;
-use rand_distr::{Distribution, StandardNormal};
+use lapidary_sdk::random;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +66,10 @@ impl Reducer for RandomProjection {
     fn fit(&mut self, table: &Tensor, dim: i64) -> Result<Option<Vec<f64>>> {
         let width = table::check(table)?;
         table::check_dim(dim, width)?;
-        let matrix = normal(self.seed, width, dim)?.f_div_scalar((dim as f64).sqrt())?;
+        let draws = random::normal(&mut random::generator(self.seed), width, dim)?;
+        let matrix = draws
+            .f_to_kind(DType::Float)?
+            .f_div_scalar((dim as f64).sqrt())?;
         self.matrix = Some(matrix.f_to_device(table.device())?);
         Ok(None)
     }
@@ -79,12 +80,4 @@ impl Reducer for RandomProjection {
         let matrix = matrix.f_to_device(table.device())?;
         Ok(table.f_detach()?.f_matmul(&matrix)?)
     }
-}
-
-/// f32 `[rows,columns]`, standard normal.
-fn normal(seed: u64, rows: i64, columns: i64) -> Result<Tensor> {
-    let generator = ChaCha12Rng::seed_from_u64(seed);
-    let draws = StandardNormal.sample_iter(generator);
-    let values: Vec<f32> = draws.take((rows * columns) as usize).collect();
-    Ok(Tensor::f_from_slice(&values)?.f_view([rows, columns])?)
 }

@@ -11,10 +11,11 @@ use lapidary_sdk::prelude::*;
 fn a_random_projection_leaves_it_alone() {
     let table = noise(4, 5);
     tch::manual_seed(8);
-    let expected = noise(1, 3);
+    let draw = || Tensor::rand([3], (DType::Float, Device::Cpu));
+    let expected = draw();
     tch::manual_seed(8);
     let mut projection: RandomProjection = make(RandomProjectionSettings {}, 2);
     projection.fit(&table, 2).unwrap();
     let _ = projection.transform(&table).unwrap();
-    assert_eq!(noise(1, 3), expected);
+    assert_eq!(draw(), expected);
 }

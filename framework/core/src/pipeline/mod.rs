@@ -1,5 +1,5 @@
 //! The stages of an experiment. Each names its result by a fingerprint of all that goes in, and loads it from the store
-//! or makes it: [`embed`] → [`guide`] → [`refine`] → [`train`] → [`evaluate`].
+//! or makes it: [`embed`] (or [`precomputed`]) → [`guide`] → [`refine`] → [`train`] → [`evaluate`].
 //!
 //! What a stage returns carries its fingerprint and the split it was made from; a later stage refuses parts of different
 //! splits. In a dry run everything that can be checked is checked, and the values are missing.
@@ -9,6 +9,7 @@ mod component;
 mod context;
 mod evaluate;
 mod guide;
+mod precomputed;
 mod recommender;
 mod refine;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use component::{Chosen, LanguageModel, PromptStrategy};
 pub use context::Context;
 pub use evaluate::{Evaluation, evaluate, evaluate_popularity};
 pub use guide::{GuideSettings, GuidedEmbedding, guide, item_text};
+pub use precomputed::{Missing, PrecomputedSettings, precomputed};
 pub use recommender::{Reason, Reasons, Recommended, Recommender};
 pub use refine::{RefinedEmbedding, refine};
 pub use train::{Start, train};

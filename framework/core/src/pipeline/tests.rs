@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod precomputed;
+
 use std::path::Path;
 
 use lapidary_sdk::kinds::{BaseEmbedder, BaseEmbeddings, Interactions, Reducer, methods};

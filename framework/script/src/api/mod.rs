@@ -5,6 +5,7 @@ mod data;
 mod evaluation;
 mod guided;
 mod model;
+mod precomputed;
 mod refined;
 mod run;
 mod tensor;
@@ -23,6 +24,7 @@ pub(crate) fn install(lua: &Lua, session: &Rc<Session>) -> mlua::Result<()> {
     run::install(lua, &lapidary, session)?;
     data::install(lua, &lapidary, session)?;
     component::install(lua, &lapidary, session)?;
+    precomputed::install(lua, &lapidary, session)?;
     guided::install(lua, &lapidary, session)?;
     refined::install(lua, &lapidary, session)?;
     evaluation::install(lua, &lapidary, session)?;

@@ -2,12 +2,14 @@
 
 pub mod backbone;
 pub mod base_embedder;
+mod histories;
 pub mod llm;
 pub mod prompt_strategy;
 pub mod reducer;
 
 pub use backbone::{Backbone, BackboneContext, Objective};
 pub use base_embedder::{BaseEmbedder, BaseEmbedderContext, BaseEmbeddings, Interactions};
+pub use histories::Histories;
 pub use llm::{Answer, Answers, Ask, Llm, LlmContext, LlmInfo, Message, Prompt, Request, Role};
 pub use prompt_strategy::{
     Attribute, AttributeSet, ItemText, Problem, ProblemKind, PromptStrategy, PromptStrategyContext,

@@ -29,6 +29,12 @@ pub fn check_blocks(dim: i64, layers: u32, hidden_factor: i64, heads: i64) -> Re
 /// # Errors
 /// When the setting `name` is no probability of dropping a value.
 pub fn check_dropout(name: &str, value: f64) -> Result<()> {
+    check_share(name, value)
+}
+
+/// # Errors
+/// When the setting `name` is no share that leaves something: from 0 to less than 1.
+pub fn check_share(name: &str, value: f64) -> Result<()> {
     must((0.0..1.0).contains(&value), || {
         format!("`{name}` must be at least 0 and less than 1; found {value}")
     })
@@ -37,14 +43,30 @@ pub fn check_dropout(name: &str, value: f64) -> Result<()> {
 /// # Errors
 /// When the setting `init_std` is no standard deviation.
 pub fn check_init_std(value: f64) -> Result<()> {
+    check_positive("init_std", value)
+}
+
+/// # Errors
+/// When the setting `name` is no positive number.
+pub fn check_positive(name: &str, value: f64) -> Result<()> {
     must(value > 0.0 && value.is_finite(), || {
-        format!("`init_std` must be greater than 0; found {value}")
+        format!("`{name}` must be greater than 0; found {value}")
     })
 }
 
-fn must(holds: bool, reason: impl FnOnce() -> String) -> Result<()> {
-    match holds {
-        true => Ok(()),
-        false => Err(Error::invalid(reason())),
-    }
+/// # Errors
+/// When the setting `name` is negative or no number.
+pub fn check_not_negative(name: &str, value: f64) -> Result<()> {
+    must(value >= 0.0 && value.is_finite(), || {
+        format!("`{name}` must be at least 0; found {value}")
+    })
+}
+
+/// # Errors
+/// When the setting `name` is less than 1.
+pub fn check_at_least_one(name: &str, value: impl Into<i64>) -> Result<()> {
+    let value = value.into();
+    must(value >= 1, || {
+        format!("`{name}` must be at least 1; found {value}")
+    })
 }

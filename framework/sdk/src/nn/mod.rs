@@ -1,7 +1,9 @@
 //! Layers that backbones are made of: parameters with names, linear maps, layer norms, dropout, attention, Transformer
-//! blocks, and checks of their settings. Optional: a backbone may as well call libtorch itself.
+//! blocks; what components share that train by themselves: Adam over rows, the best state so far; and checks of settings.
+//! Optional: a component may as well call libtorch itself.
 
 mod attention;
+mod best;
 mod block;
 mod check;
 mod dropout;
@@ -10,13 +12,19 @@ mod input;
 mod layers;
 mod parameters;
 mod positions;
+mod sparse_adam;
 
 pub use attention::{Attention, Visible};
+pub use best::Best;
 pub use block::{Block, BlockSettings, NormOrder};
-pub use check::{check_blocks, check_dropout, check_init_std, check_sizes};
+pub use check::{
+    check_at_least_one, check_blocks, check_dropout, check_init_std, check_not_negative,
+    check_positive, check_share, check_sizes,
+};
 pub use dropout::dropout;
 pub use feed_forward::{Activation, FeedForward};
 pub use input::check_input;
 pub use layers::{LayerNorm, Linear};
 pub use parameters::{Parameters, share};
 pub use positions::Positions;
+pub use sparse_adam::SparseAdam;

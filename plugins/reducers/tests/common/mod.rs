@@ -1,7 +1,20 @@
 //! What the tests of this crate share.
 #![allow(dead_code, clippy::disallowed_methods)]
 
+use lapidary_sdk::component::find;
 use lapidary_sdk::prelude::*;
+use lapidary_sdk::random::{generator, normal};
+
+const LINEAR: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/fixtures/linear.safetensors"
+);
+
+/// A tensor of `fixtures/make_linear.py`.
+pub fn linear(name: &str) -> Tensor {
+    let fixture = Tensor::read_safetensors(LINEAR).unwrap();
+    find(&fixture, name).unwrap().shallow_clone()
+}
 
 pub fn make<T: Component<Context = ReducerContext>>(settings: T::Settings, seed: u64) -> T {
     T::create(settings, ReducerContext { seed }).unwrap()
@@ -12,11 +25,14 @@ pub fn largest_difference(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).abs().max().double_value(&[])
 }
 
+/// Normal draws, the same in every run; those of different shapes have nothing in common.
 pub fn noise(rows: i64, columns: i64) -> Tensor {
-    Tensor::randn([rows, columns], (DType::Float, Device::Cpu))
+    let mut generator = generator((rows << 32 | columns) as u64);
+    let values = normal(&mut generator, rows, columns).unwrap();
+    values.to_kind(DType::Float)
 }
 
-/// What both reducers refuse, and how they come back from a saved state.
+/// What all reducers refuse, and how they come back from a saved state.
 pub fn contract<T: Component<Context = ReducerContext> + Reducer>() {
     let new = || make::<T>(T::Settings::default(), 1);
     let table = noise(20, 6);

@@ -42,6 +42,13 @@ impl LineError {
             found: None,
         }
     }
+
+    /// The error of a file that cannot do without the line; `hint` goes on with what to do.
+    pub fn at(self, path: &Path, line: u64, hint: &str) -> Error {
+        let Self { reason, found } = self;
+        let found = found.map(|f| format!(": `{f}`")).unwrap_or_default();
+        Error::data(path, Some(line), format!("{reason}{found}{hint}"))
+    }
 }
 
 /// Lines that were left out for one reason.
@@ -68,18 +75,14 @@ impl Bad {
     /// # Errors
     /// [`Error::Data`] with file, line and reason, unless bad lines are skipped.
     pub fn note(&mut self, path: &Path, line: u64, outcome: LineResult<()>) -> Result<()> {
-        let Err(LineError { reason, found }) = outcome else {
+        let Err(error) = outcome else {
             return Ok(());
         };
         if !self.skip {
-            let found = found.map(|f| format!(": `{f}`")).unwrap_or_default();
-            let hint = "to leave such lines out and count them, set skip_bad (--skip-bad)";
-            return Err(Error::data(
-                path,
-                Some(line),
-                format!("{reason}{found}; {hint}"),
-            ));
+            let hint = "; to leave such lines out and count them, set skip_bad (--skip-bad)";
+            return Err(error.at(path, line, hint));
         }
+        let reason = error.reason;
         let known = self.lines.iter().position(|b| b.reason == reason);
         let at = known.unwrap_or_else(|| {
             let (reason, first) = (reason.into_owned(), Vec::new());

@@ -1,4 +1,4 @@
-//! Importing interactions and item text from the formats of others.
+//! Importing interactions, item text and item vectors from the formats of others.
 //!
 //! A new format is one file here, a variant of [`Format`], and a line in `read_interactions` and `read_items`.
 
@@ -10,6 +10,7 @@ pub(super) mod detect;
 mod dialect;
 mod fields;
 mod movielens;
+mod npy;
 mod parquet_rows;
 mod python_literal;
 mod reader;
@@ -21,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod values;
+mod vectors;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -40,6 +42,7 @@ pub use report::ImportReport;
 pub use rows::Dropped;
 pub use spec::{Column, Columns, Duplicates, Filters, Format, ImportSpec, TextColumns};
 pub use values::TimeUnit;
+pub use vectors::{ItemVectors, VectorFile};
 
 /// What the readers of interactions share.
 struct Job {

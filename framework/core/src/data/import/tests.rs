@@ -6,6 +6,7 @@ mod formats;
 mod harm;
 mod shared;
 mod specs;
+mod vectors;
 
 use std::fs;
 use std::path::{Path, PathBuf};

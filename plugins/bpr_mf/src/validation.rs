@@ -1,0 +1,62 @@
+//! How well held-out items are ranked.
+
+use lapidary_sdk::prelude::*;
+use lapidary_sdk::random::Generator;
+
+use crate::factors::Factors;
+use crate::triples::Task;
+
+/// Items that a user had not, per held-out item.
+const OTHERS: usize = 100;
+
+/// Users that are looked at at a time.
+const BLOCK: i64 = 1024;
+
+/// Held-out items, each with items that the user had not, drawn once.
+pub(crate) struct Validation {
+    /// i64 `[n]`
+    users: Tensor,
+    /// i64 `[n,1+OTHERS]`, the held-out item first.
+    items: Tensor,
+}
+
+impl Validation {
+    /// None where nothing is held out.
+    pub(crate) fn new(
+        task: &Task,
+        generator: &mut Generator,
+        device: Device,
+    ) -> Result<Option<Self>> {
+        if task.held_out.is_empty() {
+            return Ok(None);
+        }
+        let (mut users, mut items) = (Vec::new(), Vec::new());
+        for &(user, item) in &task.held_out {
+            users.push(user as i64);
+            items.push(item as i64);
+            items.extend((0..OTHERS).map(|_| task.had.draw_other(user, generator) as i64));
+        }
+        let items = Tensor::f_from_slice(&items)?.f_view([-1, 1 + OTHERS as i64])?;
+        Ok(Some(Self {
+            users: Tensor::f_from_slice(&users)?.f_to_device(device)?,
+            items: items.f_to_device(device)?,
+        }))
+    }
+
+    /// One less the area under the ROC curve: how often an item that a user had not has a higher score than the held-out
+    /// one; of equal scores, half.
+    pub(crate) fn loss(&self, factors: &Factors) -> Result<f64> {
+        let mut lost = 0.0;
+        let users = self.users.f_split(BLOCK, 0)?;
+        for (users, items) in users.iter().zip(self.items.f_split(BLOCK, 0)?) {
+            let scores = factors.scores(users, &items)?;
+            let held_out = scores.f_narrow(1, 0, 1)?;
+            let others = scores.f_narrow(1, 1, OTHERS as i64)?;
+            let count = |tensor: Tensor| tensor.f_sum(DType::Int64)?.f_int64_value(&[]);
+            let above = count(others.f_gt_tensor(&held_out)?)?;
+            let level = count(others.f_eq_tensor(&held_out)?)?;
+            lost += above as f64 + 0.5 * level as f64;
+        }
+        Ok(lost / (self.users.size1()? as f64 * OTHERS as f64))
+    }
+}

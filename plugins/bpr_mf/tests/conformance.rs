@@ -1,0 +1,5 @@
+//! The base embedder keeps what every base embedder promises, linked in and loaded.
+
+use lapidary_bpr_mf as _;
+
+lapidary_testkit::conformance!("bpr_mf"; base_embedder: "bpr_mf");

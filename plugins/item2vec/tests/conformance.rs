@@ -1,0 +1,5 @@
+//! The base embedder keeps what every base embedder promises, linked in and loaded.
+
+use lapidary_item2vec as _;
+
+lapidary_testkit::conformance!("item2vec"; base_embedder: "item2vec");
