@@ -50,6 +50,7 @@ fn every_loss_learns_to_go_round_the_circle() {
         let settings = Settings {
             loss,
             negatives: 4,
+            score_regularisation: 0.1,
             ..quick()
         };
         let found = mrr(&trained(&base(20, 16), &split, &settings), &split);
