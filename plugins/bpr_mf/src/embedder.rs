@@ -1,7 +1,7 @@
 //! The base embedder.
 
 use lapidary_sdk::host;
-use lapidary_sdk::nn::Best;
+use lapidary_sdk::nn::{Best, check_finite};
 use lapidary_sdk::prelude::*;
 use lapidary_sdk::random::{Generator, generator};
 
@@ -57,10 +57,8 @@ impl BaseEmbedder for BprMf {
         let sizes = [lengths.len() as i64, n_items, dim];
         let factors = Factors::new(&mut generator, sizes, &self.settings, self.device)?;
         let (users, items) = self.train(&task, factors, &mut generator)?;
-        let finite = items.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0;
-        must(finite, || {
-            "training left the numbers: vectors are not finite; lower `learning_rate`".to_owned()
-        })?;
+        check_finite(&users)?;
+        check_finite(&items)?;
         let known = Tensor::f_from_slice(&lengths)?
             .f_to_device(self.device)?
             .f_unsqueeze(1)?;

@@ -1,6 +1,7 @@
 //! The base embedder.
 
 use lapidary_sdk::host;
+use lapidary_sdk::nn::check_finite;
 use lapidary_sdk::prelude::*;
 use lapidary_sdk::random::generator;
 
@@ -68,10 +69,7 @@ impl BaseEmbedder for Item2Vec {
         let known: Vec<bool> = corpus.counts.iter().map(|&count| count > 0).collect();
         let known = Tensor::f_from_slice(&known)?.f_to_device(self.device)?;
         let items = vectors.centres().f_mul(&known.f_unsqueeze(1)?)?;
-        let finite = items.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0;
-        must(finite, || {
-            "training left the numbers: vectors are not finite; lower `learning_rate`".to_owned()
-        })?;
+        check_finite(&items)?;
         let users = train.user_means(&items)?;
         Ok(BaseEmbeddings {
             items,

@@ -258,7 +258,11 @@ impl Llama {
         let states = states.f_index_select(0, rows)?.f_to_kind(DType::Float)?;
         let wanted = states.f_mul(&head.f_index_select(0, tokens)?)?;
         let logits = wanted.f_sum_dim_intlist([-1i64].as_slice(), false, DType::Float)?;
-        Ok(logits.f_sub(&sums.f_index_select(0, rows)?)?)
+        // Rounded as the logits under the sums are, or a likely token would have a probability above 1.
+        let logits = logits.f_to_kind(self.kind())?.f_to_kind(DType::Float)?;
+        Ok(logits
+            .f_sub(&sums.f_index_select(0, rows)?)?
+            .f_clamp_max(0.0)?)
     }
 
     fn head(&self) -> &Tensor {

@@ -74,6 +74,9 @@ pub fn plans(queries: &[Query], stem: usize, config: &Config, batch_tokens: usiz
     for index in order {
         let (prefix, continuations) = (own(index), continuations(queries, index));
         let alone = alone(index, prefix, continuations, batch_tokens);
+        if alone.is_empty() {
+            continue;
+        }
         match (alone.as_slice(), all.last_mut()) {
             ([one], Some(last))
                 if joins(last, one, common(previous, prefix), config, batch_tokens) =>

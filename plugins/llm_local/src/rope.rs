@@ -1,5 +1,5 @@
-//! Rotary positions (Su et al. 2021, <https://arxiv.org/abs/2104.09864>), in the form that rotates the two halves of a
-//! head against each other, as transformers does.
+//! Rotary positions (Su et al. 2021, <https://arxiv.org/abs/2104.09864>). Files have the form of transformers, which
+//! rotates the two halves of a head against each other; the rows of its weights are reordered so that pairs are neighbours.
 
 use serde_json::Value as Json;
 

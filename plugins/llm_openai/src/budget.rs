@@ -2,12 +2,17 @@
 //! begins that could pass a cap, however many run side by side.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use lapidary_sdk::prelude::*;
 
 use crate::ledger::{Entry, Ledger, Sum, now};
 use crate::reply::Usage;
+use crate::retry::Stop;
 use crate::settings::Settings;
+
+/// How often a call that waits for others looks whether to stop.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// What may be spent, and what was.
 #[derive(Debug)]
@@ -53,8 +58,8 @@ impl Budget {
     /// Sets aside the most that a call can take. Waits for calls under way where they may leave enough.
     ///
     /// # Errors
-    /// When a cap could be passed, and when the ledger cannot be read.
-    pub fn set_aside(&self, most: Usage) -> Result<Aside<'_>> {
+    /// When a cap could be passed, when the ledger cannot be read, and when the batch stops.
+    pub fn set_aside(&self, most: Usage, stop: &Stop) -> Result<Aside<'_>> {
         let sum = self.price(most);
         let mut state = self.lock();
         loop {
@@ -67,10 +72,9 @@ impl Budget {
             if state.calls == 0 {
                 return Err(self.exhausted(&state.ledger, &cap, spent, sum));
             }
-            state = self
-                .freed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            let woken = self.freed.wait_timeout(state, GLANCE);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+            stop.check()?;
         }
     }
 
@@ -178,10 +182,13 @@ mod tests {
     #[test]
     fn no_call_begins_that_could_pass_the_cap() {
         let budget = budget(|s| s.max_total_tokens = Some(100));
-        let first = budget.set_aside(usage(60, 20)).unwrap();
+        let first = budget.set_aside(usage(60, 20), &Stop::default()).unwrap();
         first.spend(usage(30, 5)).unwrap();
-        drop(budget.set_aside(usage(65, 0)).unwrap());
-        let message = budget.set_aside(usage(60, 6)).unwrap_err().to_string();
+        drop(budget.set_aside(usage(65, 0), &Stop::default()).unwrap());
+        let message = budget
+            .set_aside(usage(60, 6), &Stop::default())
+            .unwrap_err()
+            .to_string();
         for part in ["`max_total_tokens` 100", "35 tokens", "up to 66 more"] {
             assert!(message.contains(part), "{message}");
         }
@@ -193,19 +200,26 @@ mod tests {
             (s.price_input_per_million, s.price_output_per_million) = (1.0, 10.0);
             s.max_cost = Some(0.002);
         });
-        let first = budget.set_aside(usage(500, 100)).unwrap();
+        let first = budget.set_aside(usage(500, 100), &Stop::default()).unwrap();
         first.spend(usage(500, 100)).unwrap();
-        assert!(budget.set_aside(usage(500, 0)).is_ok());
-        let message = budget.set_aside(usage(0, 51)).unwrap_err().to_string();
+        assert!(budget.set_aside(usage(500, 0), &Stop::default()).is_ok());
+        let message = budget
+            .set_aside(usage(0, 51), &Stop::default())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("`max_cost` 0.002"), "{message}");
     }
 
     #[test]
     fn a_call_waits_for_what_others_may_leave() {
         let budget = budget(|s| s.max_total_tokens = Some(100));
-        let first = budget.set_aside(usage(80, 0)).unwrap();
+        let first = budget.set_aside(usage(80, 0), &Stop::default()).unwrap();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| budget.set_aside(usage(80, 0)).map(|a| a.sum.tokens));
+            let second = scope.spawn(|| {
+                budget
+                    .set_aside(usage(80, 0), &Stop::default())
+                    .map(|a| a.sum.tokens)
+            });
             first.spend(usage(20, 0)).unwrap();
             assert_eq!(second.join().unwrap().unwrap(), 80);
         });
@@ -223,11 +237,14 @@ mod tests {
         };
         let first = capped();
         first
-            .set_aside(usage(90, 0))
+            .set_aside(usage(90, 0), &Stop::default())
             .unwrap()
             .spend(usage(90, 0))
             .unwrap();
-        let message = capped().set_aside(usage(11, 0)).unwrap_err().to_string();
+        let message = capped()
+            .set_aside(usage(11, 0), &Stop::default())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("spent.jsonl"), "{message}");
     }
 }

@@ -122,8 +122,9 @@ impl Ledger {
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed())?;
         let end = text.rfind('\n').map_or(0, |at| at + 1);
+        let (mut sum, mut lines) = (self.sum, self.lines);
         for line in text.get(..end).unwrap_or_default().lines() {
-            self.lines += 1;
+            lines += 1;
             if line.trim().is_empty() {
                 continue;
             }
@@ -131,11 +132,12 @@ impl Ledger {
                 Error::invalid(format!(
                     "ledger {}:{}: {e}; mend the line or take it out",
                     path.display(),
-                    self.lines
+                    lines
                 ))
             })?;
-            self.sum = self.sum.and(entry.sum());
+            sum = sum.and(entry.sum());
         }
+        (self.sum, self.lines) = (sum, lines);
         self.read += end as u64;
         Ok(())
     }
@@ -247,6 +249,12 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(message.contains("spent.jsonl:3"), "{message}");
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        let mut ledger = Ledger::open(path.to_str().unwrap()).unwrap();
+        std::fs::write(&path, format!("{line}\n{line}\nbroken\n")).unwrap();
+        assert!(ledger.sum().is_err() && ledger.sum().is_err());
+        std::fs::write(&path, format!("{line}\n{line}\n{line}\n")).unwrap();
+        assert_eq!(ledger.sum().unwrap().tokens, 21);
         let nowhere = folder.path().join("no/such/spent.jsonl");
         let message = Ledger::open(nowhere.to_str().unwrap())
             .unwrap_err()

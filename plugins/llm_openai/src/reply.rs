@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A reply of `/completions` or `/chat/completions`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -10,7 +10,7 @@ pub struct Reply {
     /// The answers; one, as one is asked for.
     pub choices: Vec<Choice>,
     /// Tokens read and written.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     pub usage: Option<Usage>,
 }
 
@@ -24,6 +24,22 @@ impl Reply {
     pub fn prompt_tokens(&self) -> Option<u64> {
         self.usage.map(|usage| usage.prompt_tokens)
     }
+}
+
+/// What was used; none where the server does not say how much was read.
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Usage>, D::Error> {
+    #[derive(Deserialize)]
+    struct Told {
+        prompt_tokens: Option<u64>,
+        completion_tokens: Option<u64>,
+    }
+    let told = Option::<Told>::deserialize(from)?;
+    Ok(told.and_then(|told| {
+        Some(Usage {
+            prompt_tokens: told.prompt_tokens?,
+            completion_tokens: told.completion_tokens.unwrap_or(0),
+        })
+    }))
 }
 
 /// Tokens read and written.
@@ -83,8 +99,9 @@ pub struct LogProbs {
 pub struct Place {
     /// The token's text.
     pub token: String,
-    /// Its log-probability.
-    pub logprob: f64,
+    /// Its log-probability; none where it is no number, as that of a token that cannot be.
+    #[serde(default)]
+    pub logprob: Option<f64>,
     /// The likeliest tokens at this place.
     #[serde(default)]
     pub top_logprobs: Option<Vec<Place>>,
@@ -98,7 +115,7 @@ impl LogProbs {
     pub fn first_tokens(self) -> Vec<Listed> {
         if let Some(place) = self.content.into_iter().flatten().next() {
             let top = place.top_logprobs.into_iter().flatten();
-            return top.map(|p| (p.token, p.logprob)).collect();
+            return top.filter_map(|p| Some((p.token, p.logprob?))).collect();
         }
         let first = self.top_logprobs.into_iter().flatten().next().flatten();
         first.unwrap_or_default().into_iter().collect()
@@ -140,6 +157,15 @@ mod tests {
             (reply.prompt_tokens(), reply.choice().logprobs),
             (None, None)
         );
+        for usage in ["null", "{}", r#"{"prompt_tokens": null}"#] {
+            let reply = format!(r#"{{"choices": [], "usage": {usage}}}"#);
+            let reply: Reply = serde_json::from_str(&reply).unwrap();
+            assert_eq!(reply.usage, None, "{usage}");
+        }
+        let chat = r#"{"content": [{"token": "a", "logprob": null, "top_logprobs": [
+            {"token": "a", "logprob": null}, {"token": "b", "logprob": -0.5}]}]}"#;
+        let read: LogProbs = serde_json::from_str(chat).unwrap();
+        assert_eq!(read.first_tokens(), [("b".to_owned(), -0.5)]);
         let nulls = r#"{"tokens": null, "token_logprobs": null, "top_logprobs": [null]}"#;
         let read: LogProbs = serde_json::from_str(nulls).unwrap();
         assert!(read.clone().tokens().is_empty() && read.first_tokens().is_empty());

@@ -100,8 +100,8 @@ impl Server {
         let url = self.settings.url(path);
         let mut tried = 0;
         loop {
-            stop.check()?;
-            let aside = self.budget.set_aside(most)?;
+            stop.wait(Duration::ZERO)?;
+            let aside = self.budget.set_aside(most, stop)?;
             tried += 1;
             let failure = match self.try_once(&url, &body) {
                 Ok(reply) => {
@@ -151,7 +151,7 @@ impl Server {
             ..Failure::of(
                 format!(
                     "its reply is not what such a server replies ({reason}): {}",
-                    excerpt(&text)
+                    self.excerpt(&text)
                 ),
                 false,
             )
@@ -183,7 +183,7 @@ impl Server {
     ) -> Failure {
         let header = |name: &str| response.headers().get(name)?.to_str().ok();
         let wish = header("retry-after").and_then(|v| retry_after(v, SystemTime::now()));
-        let told = told(body);
+        let told = self.told(body);
         let advice = match status.as_u16() {
             300..=399 => format!(
                 "; set `base_url` to where it leads: {}",
@@ -225,24 +225,26 @@ impl Server {
         };
         Error::invalid(self.key.hide(&format!("{url}: {}{tries}", failure.text)))
     }
-}
 
-/// What the server says is wrong: its own words where it has the usual form, otherwise the beginning of the text.
-fn told(body: &str) -> String {
-    let json: Value = serde_json::from_str(body).unwrap_or_default();
-    let places = ["/error/message", "/message", "/error", "/detail"];
-    let words = places
-        .iter()
-        .find_map(|place| json.pointer(place)?.as_str());
-    excerpt(words.unwrap_or(body))
-}
+    /// What the server says is wrong: its own words where it has the usual form, otherwise the beginning of the text.
+    fn told(&self, body: &str) -> String {
+        let json: Value = serde_json::from_str(body).unwrap_or_default();
+        let places = ["/error/message", "/message", "/error", "/detail"];
+        let words = places
+            .iter()
+            .find_map(|place| json.pointer(place)?.as_str());
+        self.excerpt(words.unwrap_or(body))
+    }
 
-/// The beginning of a text, on one line.
-fn excerpt(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(300) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None if line.is_empty() => "an empty text".to_owned(),
-        None => line,
+    /// The beginning of a text, on one line. The key is hidden before anything is cut off: a part of it would not be
+    /// found.
+    fn excerpt(&self, text: &str) -> String {
+        let hidden = self.key.hide(text);
+        let line = hidden.split_whitespace().collect::<Vec<_>>().join(" ");
+        match line.char_indices().nth(300) {
+            Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+            None if line.is_empty() => "an empty text".to_owned(),
+            None => line,
+        }
     }
 }

@@ -8,6 +8,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// Counts the changes of how answers come about; cached answers of another count are not taken.
+const ANSWERS: &str = "1";
+/// Fields of a call that are Lapidary's own.
+const OWN: [&str; 11] = [
+    "best_of",
+    "echo",
+    "logprobs",
+    "max_completion_tokens",
+    "max_tokens",
+    "messages",
+    "model",
+    "n",
+    "prompt",
+    "stream",
+    "top_logprobs",
+];
+
 /// Settings of the component `openai`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -16,7 +33,8 @@ pub struct Settings {
     pub base_url: String,
     /// The model, as the server calls it.
     pub model: String,
-    /// Environment variable that holds the key. Where it is not set, no key is sent.
+    /// Environment variable that holds the key; its name ends in `_API_KEY`. Where it is not set, no key is sent. A key
+    /// goes over https, or to this machine.
     pub key_env: String,
     /// How the likelihood of a text's continuations is measured.
     pub likelihoods: Likelihoods,
@@ -31,7 +49,7 @@ pub struct Settings {
     pub max_tokens: Option<u32>,
     /// What the server calls the limit of a chat's answer: `max_tokens`, or `max_completion_tokens`.
     pub limit_field: String,
-    /// Further fields of every call, such as `top_p`; they replace those of the same name.
+    /// Further fields of every call, such as `top_p`.
     pub extra: BTreeMap<String, Value>,
     /// Most calls at a time.
     pub concurrency: u32,
@@ -39,15 +57,15 @@ pub struct Settings {
     pub timeout_s: u32,
     /// How often a call is tried again when the server is busy, fails, or cannot be reached.
     pub retries: u32,
-    /// Most tokens to spend, read and written, those in the ledger included; null for no cap.
+    /// Most tokens that this component spends, read and written, those in the ledger included; null for no cap.
     pub max_total_tokens: Option<u64>,
-    /// Most money to spend, that in the ledger included; null for no cap. Needs the prices.
+    /// Most money that this component spends, that in the ledger included; null for no cap. Needs the prices.
     pub max_cost: Option<f64>,
     /// Price of a million tokens that the model reads.
     pub price_input_per_million: f64,
     /// Price of a million tokens that the model writes.
     pub price_output_per_million: f64,
-    /// File of JSON lines to which every paid call is added. Without one, the caps count what this run spends.
+    /// File of JSON lines to which every paid call is added. Without one, the caps count what this component spends.
     pub ledger: String,
 }
 
@@ -127,7 +145,41 @@ impl Settings {
                         environment variable that `key_env` names";
             return refuse(text.to_owned());
         }
+        self.check_key(place)?;
+        if let Some(field) = self.extra.keys().find(|k| OWN.contains(&k.as_str())) {
+            return refuse(format!(
+                "`extra` may not hold `{field}`: Lapidary sets it, and caps count on that"
+            ));
+        }
         self.check_money()
+    }
+
+    /// A script chooses the variable and the server: neither may be such that a secret leaks.
+    fn check_key(&self, place: &str) -> Result<()> {
+        if !self.key_env.ends_with("_API_KEY") {
+            return refuse(format!(
+                "`key_env` must name an environment variable that ends in _API_KEY; found {}",
+                self.key_env
+            ));
+        }
+        let authority = place.split('/').next().unwrap_or_default();
+        let host = match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next(),
+            None => authority.split(':').next(),
+        };
+        let host = host.unwrap_or_default();
+        let here = host == "localhost"
+            || host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback());
+        let safe = here || self.base_url.starts_with("https://");
+        match safe || std::env::var_os(&self.key_env).is_none() {
+            true => Ok(()),
+            false => refuse(format!(
+                "the key in {} would go to {host} in clear: take https:// in `base_url`, or a `key_env` that is not set",
+                self.key_env
+            )),
+        }
     }
 
     fn check_money(&self) -> Result<()> {
@@ -165,7 +217,7 @@ impl Settings {
     /// Everything that answers depend on but the request.
     pub fn fingerprint(&self) -> String {
         json!({
-            "plugin": [env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")],
+            "plugin": [env!("CARGO_PKG_NAME"), ANSWERS],
             "base_url": self.base_url.trim_end_matches('/'), "model": self.model,
             "likelihoods": self.likelihoods, "top_logprobs": self.top_logprobs,
             "structured": self.structured, "prefill": self.prefill, "max_tokens": self.max_tokens,

@@ -326,6 +326,9 @@ fn wrong_settings_are_refused() {
         message.contains("`key_env`") && !message.contains("secret"),
         "{message}"
     );
+    assert!(wrong(&|s| s.key_env = "SECRET".into()).contains("_API_KEY"));
+    let message = wrong(&|s| drop(s.extra.insert("n".into(), 8.into())));
+    assert!(message.contains("`extra` may not hold `n`"), "{message}");
     assert!(wrong(&|s| s.concurrency = 0).contains("`concurrency`"));
     assert!(wrong(&|s| s.max_cost = Some(1.0)).contains("`price_input_per_million`"));
     assert!(wrong(&|s| s.price_output_per_million = -1.0).contains("-1"));
@@ -339,7 +342,7 @@ fn the_fingerprint_names_what_answers_depend_on() {
     for alike in [
         of(&|s| s.concurrency = 9),
         of(&|s| (s.timeout_s, s.retries) = (7, 0)),
-        of(&|s| s.key_env = "LAPIDARY_TEST_OTHER".into()),
+        of(&|s| s.key_env = "LAPIDARY_OTHER_API_KEY".into()),
         of(&|s| s.max_total_tokens = Some(9)),
     ] {
         assert_eq!(alike, same);

@@ -18,7 +18,7 @@ fn the_component_is_the_same_linked_in_and_loaded() {
         kind: Kind::Llm,
         name: "openai",
         settings: serde_json::json!({
-            "base_url": server.url, "model": "tiny", "key_env": "LAPIDARY_TEST_UNSET",
+            "base_url": server.url, "model": "tiny", "key_env": "LAPIDARY_UNSET_API_KEY",
             "likelihoods": likelihoods, "top_logprobs": 28
         }),
     };

@@ -68,7 +68,7 @@ fn a_server_that_stumbles_is_asked_again() {
 fn what_asking_again_cannot_mend_is_asked_once() {
     for (status, words, advice) in [
         (400, "the context holds 4096 tokens", "4096"),
-        (401, "no key", "LAPIDARY_TEST_UNSET"),
+        (401, "no key", "LAPIDARY_UNSET_API_KEY"),
         (429, "insufficient_quota", "insufficient_quota"),
     ] {
         let server = TestServer::start(move |_, _| failure(status, words));
@@ -238,7 +238,7 @@ fn money_has_a_cap_too() {
 }
 
 const KEY: &str = "sk-LAPIDARY-do-not-show";
-const KEY_ENV: &str = "LAPIDARY_TEST_KEY";
+const KEY_ENV: &str = "LAPIDARY_TEST_API_KEY";
 
 /// The body of the next test's other process, in which the key is set; does nothing when run by itself.
 #[test]
@@ -252,6 +252,8 @@ fn with_a_key() {
             0 => Act::Reply,
             1 => failure(401, &sent),
             2 => Act::Status(200, "", sent),
+            // The key lies where a message is cut.
+            3 => failure(401, &format!("{}{KEY}", "x".repeat(290))),
             _ => Act::Status(308, "Location: https://elsewhere/v1\r\n", sent),
         }
     });
@@ -268,7 +270,7 @@ fn with_a_key() {
         "{headers:?}"
     );
     let mut shown = vec![format!("{llm:?}"), llm.info().unwrap().fingerprint];
-    for _ in 0..3 {
+    for _ in 0..4 {
         let message = error(&llm, requests(1).remove(0));
         shown.push(message);
     }
@@ -276,7 +278,23 @@ fn with_a_key() {
     shown.push(std::fs::read_to_string(format!("{folder}/spent.jsonl")).unwrap());
     for text in shown {
         println!("{text}");
-        assert!(!text.contains(KEY));
+        assert!(!text.contains(&KEY[..10]));
+    }
+    let mut settings = Settings {
+        model: "m".to_owned(),
+        key_env: KEY_ENV.to_owned(),
+        base_url: "http://192.0.2.1/v1".to_owned(),
+        ..Settings::default()
+    };
+    let message = make(settings.clone()).unwrap_err().to_string();
+    assert!(message.contains("192.0.2.1 in clear"), "{message}");
+    for safe in [
+        "https://192.0.2.1/v1",
+        "http://[::1]:8000/v1",
+        "http://localhost/v1",
+    ] {
+        settings.base_url = safe.to_owned();
+        assert!(make(settings.clone()).is_ok(), "{safe}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Asking about many subjects: only what the cache does not know, in batches, each kept as it comes.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use lapidary_sdk::kinds::{
     Answer, Answers, ItemText, Llm, Problem, PromptStrategy, Reading, Request, Subject,
@@ -70,6 +71,7 @@ impl Asking<'_> {
     ) -> Result<Vec<Vec<Key>>> {
         let stage = progress::begin(what, n as u64);
         let (mut waiting, mut all) = (Waiting::default(), Vec::with_capacity(n));
+        let mut asked_until = 0;
         for i in 0..n {
             let mut keys = Vec::new();
             if let Some(subject) = subject(i) {
@@ -82,15 +84,18 @@ impl Asking<'_> {
                 }
             }
             all.push(keys);
-            if waiting.requests.len() >= self.batch * SORTED_BATCHES {
-                self.flush(&mut waiting, i + 1, &stage, tally)?;
+            if waiting.requests.len() >= self.batch.saturating_mul(SORTED_BATCHES) {
+                self.flush(&mut waiting, asked_until..i + 1, &stage, tally)?;
+            }
+            if waiting.requests.is_empty() {
+                asked_until = i + 1;
             }
             if i % 64 == 0 {
                 interrupt::check()?;
-                report(&stage, i.saturating_sub(waiting.requests.len()), tally);
+                report(&stage, asked_until, tally);
             }
         }
-        self.flush(&mut waiting, n, &stage, tally)?;
+        self.flush(&mut waiting, asked_until..n, &stage, tally)?;
         report(&stage, n, tally);
         Ok(all)
     }
@@ -111,22 +116,24 @@ impl Asking<'_> {
         Ok(())
     }
 
-    /// Asks all that waits, in batches of prompts that begin alike, and keeps each batch's answers as they come. `done`
-    /// subjects came so far.
+    /// Asks all that waits about some subjects, in batches of prompts that begin alike, and keeps each batch's answers as
+    /// they come.
     fn flush(
         &self,
         waiting: &mut Waiting,
-        done: usize,
+        subjects: Range<usize>,
         stage: &Stage,
         tally: &mut Tally,
     ) -> Result<()> {
         let mut all = std::mem::take(waiting).requests;
         all.sort_by(|a, b| a.1.prompt.cmp(&b.1.prompt));
+        let total = all.len();
         while !all.is_empty() {
             interrupt::check()?;
             let batch = all.drain(..self.batch.min(all.len())).collect();
             self.ask(batch, tally)?;
-            report(stage, done.saturating_sub(all.len()), tally);
+            let asked = subjects.len() * (total - all.len()) / total;
+            report(stage, subjects.start + asked, tally);
         }
         Ok(())
     }

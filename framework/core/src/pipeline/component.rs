@@ -24,7 +24,9 @@ pub struct Chosen {
     pub version: String,
     /// All its settings.
     pub settings: Value,
-    /// Names the component, the plugin it is from, that plugin's code, and the settings.
+    /// Names the component, the plugin it is from, and that plugin's code.
+    pub code: Fingerprint,
+    /// Names all that and the settings.
     pub fingerprint: Fingerprint,
 }
 
@@ -38,14 +40,15 @@ impl Chosen {
         let settings = context.registry.settings(kind, name, settings)?;
         let origin = &entry.origin;
         let code = entry.code()?;
-        let fingerprint = Builder::new("component")
-            .text("kind", kind.name())
-            .text("name", name)
-            .text("plugin", &origin.plugin)
-            .text("version", &origin.version)
-            .text("code", code.map_or("linked", |code| code.as_str()))
-            .json("settings", &settings)
-            .finish();
+        let named = || {
+            Builder::new("component")
+                .text("kind", kind.name())
+                .text("name", name)
+                .text("plugin", &origin.plugin)
+                .text("version", &origin.version)
+                .text("code", code.as_ref().map_or("linked", |code| code.as_str()))
+        };
+        let fingerprint = named().json("settings", &settings).finish();
         let folder = &context.folder;
         let note = json!({
             "kind": kind.name(), "name": name, "origin": origin.to_string(), "version": origin.version,
@@ -59,6 +62,7 @@ impl Chosen {
             name: name.to_owned(),
             version: origin.version.clone(),
             settings,
+            code: named().finish(),
             fingerprint,
         })
     }

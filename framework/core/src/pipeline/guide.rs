@@ -66,7 +66,8 @@ pub fn guide(
         .text("stage", VERSION)
         .part("split", &split.fingerprint)
         .part("strategy", &strategy.chosen.fingerprint)
-        .part("llm", &llm.chosen.fingerprint)
+        // Which of its settings change answers the model knows best: its own fingerprint tells.
+        .part("llm", &llm.chosen.code)
         .text("model", &info.fingerprint)
         .json("attributes", &json!(strategy.attributes))
         .json("users", &json!(settings.users))

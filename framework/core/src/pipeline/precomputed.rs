@@ -1,5 +1,7 @@
 //! The user's own base embedding, from a file.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -68,6 +70,10 @@ pub fn precomputed(
     let checked = context.dry_run.then(make).transpose()?;
     let content = context.stage("base", &fingerprint, inputs, |_| {
         let made = make()?;
+        if named(split, file, missing)? != fingerprint {
+            let text = "it changed while it was read; run again";
+            return Err(Error::data(&file.path, None, text));
+        }
         Ok(Content {
             tensors: vec![("items".to_owned(), made.items)],
             json: made.figures,
@@ -92,7 +98,7 @@ pub fn precomputed(
     })
 }
 
-/// Names what the files hold, wherever they lie.
+/// Names what the files hold, wherever they lie, and the form in which the file's name says that it is read.
 fn named(split: &Split, file: &VectorFile, missing: Missing) -> Result<Fingerprint> {
     let mut name = Builder::new("precomputed")
         .text("stage", VERSION)
@@ -100,12 +106,23 @@ fn named(split: &Split, file: &VectorFile, missing: Missing) -> Result<Fingerpri
         .part("file", &Fingerprint::of_file(&file.path)?)
         .json(
             "settings",
-            &json!({"tensor": file.tensor, "id_column": file.id_column, "missing": missing}),
+            &json!({
+                "tensor": file.tensor, "id_column": file.id_column, "missing": missing,
+                "form": form(&file.path),
+            }),
         );
     if let Some(ids) = &file.ids {
         name = name.part("ids", &Fingerprint::of_file(ids)?);
     }
     Ok(name.finish())
+}
+
+/// The endings of a file's name but `.gz`.
+fn form(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_lowercase();
+    let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    plain.rsplit_once('.').map_or("", |(_, end)| end).to_owned()
 }
 
 /// The item table of a data set, f32 `[V,d]`, and how many rows were used.

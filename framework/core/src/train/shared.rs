@@ -153,12 +153,11 @@ fn cross_entropy(
 }
 
 /// With `w = s σ(r − rⱼ) / Σ s σ(r − rⱼ)` the slope by the target's score is `−Σ w σ(rⱼ − r)`, by a negative's `s − w σ(r −
-/// rⱼ)`; regularisation adds `λ s (2 rⱼ + rⱼ² − Σ s rⱼ²)`.
+/// rⱼ)`; regularisation adds `λ s (2 rⱼ + rⱼ² − Σ s rⱼ²)`. A position whose negatives all are its target has no loss.
 fn bpr_max(target: &Tensor, others: &Tensor, same: &Tensor, regularisation: f64) -> Result<Slopes> {
     let along = [1i64].as_slice();
-    // Where every negative is the target they all count: the slopes by the one item that it is are then 0.
-    let all = same.f_all_dim(1, true)?.f_logical_not()?;
-    let hidden = others.f_masked_fill(&same.f_logical_and(&all)?, f64::NEG_INFINITY)?;
+    let some_count = same.f_all_dim(1, true)?.f_logical_not()?;
+    let hidden = others.f_masked_fill(&same.f_logical_and(&some_count)?, f64::NEG_INFINITY)?;
     let log_s = hidden.f_log_softmax(1, None::<Kind>)?;
     let difference = target.f_sub(others)?;
     let log_parts = log_s.f_add(&difference.f_log_sigmoid()?)?;
@@ -172,11 +171,15 @@ fn bpr_max(target: &Tensor, others: &Tensor, same: &Tensor, regularisation: f64)
     let shrink = others.f_mul_scalar(2.0)?.f_add(&squares)?.f_sub(&spread)?;
     let by_regularisation = s.f_mul(&shrink)?.f_mul_scalar(regularisation)?;
     let loss = spread.f_mul_scalar(regularisation)?.f_sub(&log_sum)?;
+    let by_target = won
+        .f_sum_dim_intlist(along, true, Kind::Float)?
+        .f_sub_scalar(1.0)?;
     Ok(Slopes {
-        loss: loss.f_sum(Kind::Float)?,
-        by_target: won
-            .f_sum_dim_intlist(along, true, Kind::Float)?
-            .f_sub_scalar(1.0)?,
-        by_others: s.f_sub(&won)?.f_add(&by_regularisation)?,
+        loss: loss.f_mul(&some_count)?.f_sum(Kind::Float)?,
+        by_target: by_target.f_mul(&some_count)?,
+        by_others: s
+            .f_sub(&won)?
+            .f_add(&by_regularisation)?
+            .f_mul(&some_count)?,
     })
 }

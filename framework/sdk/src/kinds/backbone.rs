@@ -57,6 +57,7 @@ pub fn last_of(states: &Tensor, mask: &Tensor) -> Result<Tensor> {
     let (batch, _, dim) = states.size3()?;
     let lengths = mask.f_sum_dim_intlist([1i64].as_slice(), true, tch::Kind::Int64)?;
     let last = (lengths - 1)
+        .f_clamp_min(0)?
         .f_unsqueeze(-1)?
         .f_expand([batch, 1, dim], false)?;
     Ok(states.f_gather(1, &last, false)?.f_squeeze_dim(1)?)

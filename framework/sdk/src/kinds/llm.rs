@@ -29,11 +29,7 @@ pub trait Llm: Stateful {
     /// # Errors
     /// When nothing was answered.
     fn answer_some(&self, requests: &[Request]) -> Result<Answers> {
-        let answers = self.answer(requests)?.into_iter().map(Some).collect();
-        Ok(Answers {
-            answers,
-            error: None,
-        })
+        Ok(Answers::all(self.answer(requests)?))
     }
 }
 
@@ -166,6 +162,16 @@ pub struct Answers {
     pub answers: Vec<Option<Answer>>,
     /// Why some were not answered.
     pub error: Option<String>,
+}
+
+impl Answers {
+    /// An answer to every request.
+    pub fn all(answers: Vec<Answer>) -> Self {
+        Self {
+            answers: answers.into_iter().map(Some).collect(),
+            error: None,
+        }
+    }
 }
 
 /// Log-probabilities as JSON, which has no infinity and no NaN and would make them null.

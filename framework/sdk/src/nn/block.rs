@@ -100,11 +100,13 @@ impl Block {
     /// # Errors
     /// When a shape does not fit.
     pub fn last(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let attend = |x: &Tensor| self.attention.one(&last_of(x, mask)?, x, mask);
         let (norm, last) = (&self.attention_norm, last_of(x, mask)?);
         let x = match self.order {
-            NormOrder::Pre => attend(&norm.forward(x)?)?.f_add(&last)?,
-            NormOrder::Post => norm.forward(&attend(x)?.f_add(&last)?)?,
+            NormOrder::Pre => {
+                let (asking, x) = (norm.forward(&last)?, norm.forward(x)?);
+                self.attention.one(&asking, &x, mask)?.f_add(&last)?
+            }
+            NormOrder::Post => norm.forward(&self.attention.one(&last, x, mask)?.f_add(&last)?)?,
         };
         let feed = |x: &Tensor| self.feed_forward.forward(x);
         self.residual(&x, &self.feed_forward_norm, feed, false)

@@ -70,3 +70,12 @@ pub fn check_at_least_one(name: &str, value: impl Into<i64>) -> Result<()> {
         format!("`{name}` must be at least 1; found {value}")
     })
 }
+
+/// # Errors
+/// When a trained table holds a number that is not finite.
+pub fn check_finite(table: &Tensor) -> Result<()> {
+    let finite = table.f_isfinite()?.f_all()?.f_int64_value(&[])? != 0;
+    must(finite, || {
+        "training left the numbers: vectors are not finite; lower `learning_rate`".to_owned()
+    })
+}

@@ -18,8 +18,8 @@ pub use attention::{Attention, Visible};
 pub use best::Best;
 pub use block::{Block, BlockSettings, NormOrder};
 pub use check::{
-    check_at_least_one, check_blocks, check_dropout, check_init_std, check_not_negative,
-    check_positive, check_share, check_sizes,
+    check_at_least_one, check_blocks, check_dropout, check_finite, check_init_std,
+    check_not_negative, check_positive, check_share, check_sizes,
 };
 pub use dropout::dropout;
 pub use feed_forward::{Activation, FeedForward};

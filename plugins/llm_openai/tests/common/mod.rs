@@ -100,7 +100,7 @@ impl TestServer {
         Settings {
             base_url: self.url.clone(),
             model: "tiny".to_owned(),
-            key_env: "LAPIDARY_TEST_UNSET".to_owned(),
+            key_env: "LAPIDARY_UNSET_API_KEY".to_owned(),
             timeout_s: 20,
             ..Settings::default()
         }

@@ -25,9 +25,7 @@ impl Llm for Instance {
 
     fn answer_some(&self, requests: &[Request]) -> Result<Answers> {
         if !self.offers(ANSWER_SOME) {
-            let answers = self.answer(requests)?.into_iter().map(Some).collect();
-            let error = None;
-            return Ok(Answers { answers, error });
+            return Ok(Answers::all(self.answer(requests)?));
         }
         let arguments = AnswerArguments {
             requests: requests.to_vec(),

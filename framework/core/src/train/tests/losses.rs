@@ -160,6 +160,24 @@ fn bpr_max_has_libtorchs_gradients() {
     }
 }
 
+#[test]
+fn bpr_max_without_another_item_among_the_negatives_is_nothing() {
+    let _turn = alone();
+    let (query, table, _) = problem(6, 2, 4);
+    tch::manual_seed(3);
+    let drawn = Tensor::randint(2, [1], (Kind::Int64, Device::Cpu));
+    tch::manual_seed(3);
+    let (targets, gradient) = (drawn.repeat([6]), table.zeros_like());
+    let loss = Shared::BprMax {
+        regularisation: 1.0,
+    };
+    let run = || shared(loss, &query, &table, &targets, 1, Some(&gradient));
+    let (loss, by_query) = tch::no_grad(run).unwrap();
+    for found in [loss, by_query, gradient] {
+        assert_eq!(found.abs().max().double_value(&[]), 0.0);
+    }
+}
+
 /// With scores in the hundreds a sigmoid is 0 in f32; with one negative of two items it often is the target itself.
 #[test]
 fn bpr_max_stays_finite() {
