@@ -1,9 +1,9 @@
 //! The backbone.
 
-use lapidary_sdk::kinds::backbone::{last_of, method};
+use lapidary_sdk::kinds::backbone::method;
 use lapidary_sdk::nn::{
-    Activation, Block, BlockSettings, LayerNorm, Linear, NormOrder, Parameters, Positions, Visible,
-    check_input, dropout, share,
+    Activation, Block, BlockSettings, LayerNorm, Linear, NormOrder, Parameters, Positions, Stack,
+    Visible, check_input, dropout, share,
 };
 use lapidary_sdk::prelude::*;
 
@@ -28,7 +28,7 @@ const EPSILON: f64 = 1e-12;
 pub struct Bert4Rec {
     positions: Positions,
     input_norm: LayerNorm,
-    blocks: Vec<Block>,
+    blocks: Stack<Block>,
     final_norm: Option<LayerNorm>,
     head: Option<Head>,
     parameters: Vec<(String, Tensor)>,
@@ -73,7 +73,7 @@ impl Component for Bert4Rec {
         Ok(Self {
             positions,
             input_norm,
-            blocks,
+            blocks: Stack::new(blocks),
             final_norm,
             head,
             parameters: parameters.finish(),
@@ -108,37 +108,27 @@ impl Backbone for Bert4Rec {
     }
 
     fn forward(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor> {
-        let hidden = self.before(&self.blocks, input, mask, train)?;
+        let embedded = self.embed(input, mask, train)?;
+        let hidden = self
+            .blocks
+            .forward(embedded, &Visible::real(mask)?, train)?;
         self.after(hidden)
     }
 
     fn last(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let Some((block, before)) = self.blocks.split_last() else {
-            return last_of(&self.forward(input, mask, false)?, mask);
-        };
-        let hidden = self.before(before, input, mask, false)?;
-        self.after(block.last(&hidden, mask)?)
+        let embedded = self.embed(input, mask, false)?;
+        let hidden = self.blocks.last(embedded, &Visible::real(mask)?, mask)?;
+        self.after(hidden)
     }
 }
 
 impl Bert4Rec {
-    /// The hidden states `[B,L,d]` after the first blocks.
-    fn before(
-        &self,
-        blocks: &[Block],
-        input: &Tensor,
-        mask: &Tensor,
-        train: bool,
-    ) -> Result<Tensor> {
+    /// What the blocks read, `[B,L,d]`.
+    fn embed(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor> {
         check_input(input, mask, self.dim, Some(self.max_len))?;
         let embedded = self.positions.forward(mask)?.f_add(input)?;
         let embedded = self.input_norm.forward(&embedded)?;
-        let mut hidden = dropout(&embedded, self.settings.dropout, train)?;
-        let visible = Visible::real(mask)?;
-        for block in blocks {
-            hidden = block.forward(&hidden, &visible, train)?;
-        }
-        Ok(hidden)
+        dropout(&embedded, self.settings.dropout, train)
     }
 
     /// What follows the blocks, at each position alone.

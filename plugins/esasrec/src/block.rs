@@ -1,7 +1,7 @@
 //! A block of LiGR.
 
 use lapidary_sdk::kinds::backbone::last_of;
-use lapidary_sdk::nn::{Attention, LayerNorm, Linear, Parameters, Visible, dropout};
+use lapidary_sdk::nn::{Attention, Layer, LayerNorm, Linear, Parameters, Visible, dropout};
 use lapidary_sdk::prelude::*;
 
 use crate::settings::Settings;
@@ -48,23 +48,6 @@ impl Block {
         })
     }
 
-    /// `x` and the result f32 `[B,L,d]`; positions see themselves and those before.
-    pub(crate) fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let normed = self.attention_norm.forward(x)?;
-        let seen = self.attention.forward(&normed, &Visible::Past, train)?;
-        self.feed(&self.add(x, &seen, &self.attention_gate, train)?, train)
-    }
-
-    /// What [`Self::forward`] has at each row's last real position, `[B,d]`, without dropout.
-    pub(crate) fn last(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let normed = self.attention_norm.forward(x)?;
-        let seen = self
-            .attention
-            .one(&last_of(&normed, mask)?, &normed, mask)?;
-        let last = self.add(&last_of(x, mask)?, &seen, &self.attention_gate, false)?;
-        self.feed(&last, false)
-    }
-
     fn feed(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let normed = self.feed_forward_norm.forward(x)?;
         let given = self.feed_forward.forward(&normed, train)?;
@@ -75,6 +58,23 @@ impl Block {
     fn add(&self, x: &Tensor, given: &Tensor, gate: &Linear, train: bool) -> Result<Tensor> {
         let open = gate.forward(x)?.f_sigmoid()?;
         Ok(x.f_add(&open.f_mul(&dropout(given, self.dropout, train)?)?)?)
+    }
+}
+
+impl Layer for Block {
+    fn forward(&self, x: &Tensor, visible: &Visible, train: bool) -> Result<Tensor> {
+        let normed = self.attention_norm.forward(x)?;
+        let seen = self.attention.forward(&normed, visible, train)?;
+        self.feed(&self.add(x, &seen, &self.attention_gate, train)?, train)
+    }
+
+    fn last(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let normed = self.attention_norm.forward(x)?;
+        let seen = self
+            .attention
+            .one(&last_of(&normed, mask)?, &normed, mask)?;
+        let last = self.add(&last_of(x, mask)?, &seen, &self.attention_gate, false)?;
+        self.feed(&last, false)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The backbone.
 
-use lapidary_sdk::kinds::backbone::{last_of, method};
-use lapidary_sdk::nn::{Parameters, Positions, check_input, dropout, share};
+use lapidary_sdk::kinds::backbone::method;
+use lapidary_sdk::nn::{Parameters, Positions, Stack, Visible, check_input, dropout, share};
 use lapidary_sdk::prelude::*;
 
 use crate::block::Block;
@@ -21,7 +21,7 @@ use crate::settings::Settings;
 /// The paper's loss is sampled softmax: `sampled_cross_entropy` in the settings of training.
 pub struct ESasRec {
     positions: Positions,
-    blocks: Vec<Block>,
+    blocks: Stack<Block>,
     parameters: Vec<(String, Tensor)>,
     settings: Settings,
     dim: i64,
@@ -47,7 +47,7 @@ impl Component for ESasRec {
             .collect::<Result<_>>()?;
         Ok(Self {
             positions,
-            blocks,
+            blocks: Stack::new(blocks),
             parameters: parameters.finish(),
             settings,
             dim,
@@ -78,31 +78,21 @@ impl Backbone for ESasRec {
     }
 
     fn forward(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor> {
-        self.through(&self.blocks, input, mask, train)
+        let embedded = self.embed(input, mask, train)?;
+        self.blocks.forward(embedded, &Visible::Past, train)
     }
 
     fn last(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        match self.blocks.split_last() {
-            Some((block, before)) => block.last(&self.through(before, input, mask, false)?, mask),
-            None => last_of(&self.forward(input, mask, false)?, mask),
-        }
+        let embedded = self.embed(input, mask, false)?;
+        self.blocks.last(embedded, &Visible::Past, mask)
     }
 }
 
 impl ESasRec {
-    /// The hidden states `[B,L,d]` after the first blocks.
-    fn through(
-        &self,
-        blocks: &[Block],
-        input: &Tensor,
-        mask: &Tensor,
-        train: bool,
-    ) -> Result<Tensor> {
+    /// What the blocks read, `[B,L,d]`.
+    fn embed(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor> {
         check_input(input, mask, self.dim, Some(self.max_len))?;
         let embedded = self.positions.forward(mask)?.f_add(input)?;
-        let hidden = dropout(&embedded, self.settings.dropout, train)?;
-        blocks
-            .iter()
-            .try_fold(hidden, |hidden, block| block.forward(&hidden, train))
+        dropout(&embedded, self.settings.dropout, train)
     }
 }

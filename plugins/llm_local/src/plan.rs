@@ -34,12 +34,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Takes up a continuation of a prefix. Its last token is wanted, but nothing after it: it needs no place.
-    fn add(&mut self, prefix: &[i64], tokens: &[i64], query: usize, continuation: usize) {
-        let mut place = None;
-        for &token in prefix {
-            place = Some(self.place(place, token));
-        }
+    /// Takes up a prefix; its last place, none where it is empty.
+    fn reach(&mut self, prefix: &[i64]) -> Option<usize> {
+        prefix
+            .iter()
+            .fold(None, |place, &token| Some(self.place(place, token)))
+    }
+
+    /// Takes up a continuation after a place. Its last token is wanted, but nothing after it: it needs no place.
+    fn add(&mut self, mut place: Option<usize>, tokens: &[i64], query: usize, continuation: usize) {
         for (i, &token) in tokens.iter().enumerate() {
             let Some(after) = place else { return };
             self.targets.push(Target {
@@ -81,8 +84,9 @@ pub fn plans(queries: &[Query], stem: usize, config: &Config, batch_tokens: usiz
             ([one], Some(last))
                 if joins(last, one, common(previous, prefix), config, batch_tokens) =>
             {
+                let end = last.reach(prefix);
                 for (i, tokens) in continuations.iter().enumerate() {
-                    last.add(prefix, tokens, index, i);
+                    last.add(end, tokens, index, i);
                 }
             }
             _ => all.extend(alone),
@@ -105,12 +109,14 @@ fn alone(
     batch_tokens: usize,
 ) -> Vec<Plan> {
     let (mut done, mut plan) = (Vec::new(), Plan::default());
+    let mut end = plan.reach(prefix);
     for (continuation, tokens) in continuations.iter().enumerate() {
         let size = plan.tree.len() + tokens.len();
         if size > batch_tokens.max(prefix.len() + 1) && !plan.targets.is_empty() {
             done.push(std::mem::take(&mut plan));
+            end = plan.reach(prefix);
         }
-        plan.add(prefix, tokens, query, continuation);
+        plan.add(end, tokens, query, continuation);
     }
     if !plan.targets.is_empty() {
         done.push(plan);

@@ -1,12 +1,14 @@
 //! The settings, and what may be wrong with them.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lapidary_sdk::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use ureq::http::Uri;
 
 /// Counts the changes of how answers come about; cached answers of another count are not taken.
 const ANSWERS: &str = "1";
@@ -145,7 +147,7 @@ impl Settings {
                         environment variable that `key_env` names";
             return refuse(text.to_owned());
         }
-        self.check_key(place)?;
+        self.check_key()?;
         if let Some(field) = self.extra.keys().find(|k| OWN.contains(&k.as_str())) {
             return refuse(format!(
                 "`extra` may not hold `{field}`: Lapidary sets it, and caps count on that"
@@ -155,23 +157,20 @@ impl Settings {
     }
 
     /// A script chooses the variable and the server: neither may be such that a secret leaks.
-    fn check_key(&self, place: &str) -> Result<()> {
+    fn check_key(&self) -> Result<()> {
         if !self.key_env.ends_with("_API_KEY") {
             return refuse(format!(
                 "`key_env` must name an environment variable that ends in _API_KEY; found {}",
                 self.key_env
             ));
         }
-        let authority = place.split('/').next().unwrap_or_default();
-        let host = match authority.strip_prefix('[') {
-            Some(v6) => v6.split(']').next(),
-            None => authority.split(':').next(),
-        };
-        let host = host.unwrap_or_default();
-        let here = host == "localhost"
-            || host
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback());
+        let address: Uri = self
+            .base_url
+            .parse()
+            .map_err(|e| Error::invalid(format!("`base_url` {}: {e}", self.base_url)))?;
+        let host = address.host().unwrap_or_default();
+        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let here = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
         let safe = here || self.base_url.starts_with("https://");
         match safe || std::env::var_os(&self.key_env).is_none() {
             true => Ok(()),

@@ -1,8 +1,9 @@
 //! The backbone.
 
-use lapidary_sdk::kinds::backbone::{last_of, method};
+use lapidary_sdk::kinds::backbone::method;
 use lapidary_sdk::nn::{
-    Block, BlockSettings, LayerNorm, Parameters, Positions, Visible, check_input, dropout, share,
+    Block, BlockSettings, LayerNorm, Parameters, Positions, Stack, Visible, check_input, dropout,
+    share,
 };
 use lapidary_sdk::prelude::*;
 
@@ -26,7 +27,7 @@ const EPSILON: f64 = 1e-8;
 /// - Post-norm, GELU and wider feed-forward networks are settings.
 pub struct SasRec {
     positions: Positions,
-    blocks: Vec<Block>,
+    blocks: Stack<Block>,
     norm: Option<LayerNorm>,
     parameters: Vec<(String, Tensor)>,
     /// They are saved with the weights, so that runs with other settings are told apart.
@@ -69,7 +70,7 @@ impl Component for SasRec {
         };
         Ok(Self {
             positions,
-            blocks,
+            blocks: Stack::new(blocks),
             norm,
             parameters: parameters.finish(),
             settings: serde_json::to_value(&settings).map_err(Error::json("settings"))?,
@@ -102,39 +103,26 @@ impl Backbone for SasRec {
     }
 
     fn forward(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor> {
-        let hidden = self.before(&self.blocks, input, mask, train)?;
-        self.normed(hidden)
+        let embedded = self.embed(input, mask, train)?;
+        self.normed(self.blocks.forward(embedded, &Visible::Past, train)?)
     }
 
     fn last(&self, input: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let Some((block, before)) = self.blocks.split_last() else {
-            return last_of(&self.forward(input, mask, false)?, mask);
-        };
-        let hidden = self.before(before, input, mask, false)?;
-        self.normed(block.last(&hidden, mask)?)
+        let embedded = self.embed(input, mask, false)?;
+        self.normed(self.blocks.last(embedded, &Visible::Past, mask)?)
     }
 }
 
 impl SasRec {
-    /// The hidden states `[B,L,d]` after the first blocks.
-    fn before(
-        &self,
-        blocks: &[Block],
-        input: &Tensor,
-        mask: &Tensor,
-        train: bool,
-    ) -> Result<Tensor> {
+    /// What the blocks read, `[B,L,d]`.
+    fn embed(&self, input: &Tensor, mask: &Tensor, train: bool) -> Result<Tensor> {
         check_input(input, mask, self.dim, Some(self.max_len))?;
         let positions = self.positions.forward(mask)?;
         let embedded = match self.scale {
             Some(scale) => positions.f_add(&input.f_mul_scalar(scale)?)?,
             None => positions.f_add(input)?,
         };
-        let mut hidden = dropout(&embedded, self.dropout, train)?;
-        for block in blocks {
-            hidden = block.forward(&hidden, &Visible::Past, train)?;
-        }
-        Ok(hidden)
+        dropout(&embedded, self.dropout, train)
     }
 
     fn normed(&self, hidden: Tensor) -> Result<Tensor> {

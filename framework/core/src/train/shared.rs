@@ -107,14 +107,14 @@ impl Sample {
         let same = targets.f_unsqueeze(1)?.f_eq_tensor(&self.drawn)?;
         let Slopes {
             loss,
-            by_target,
-            by_others,
+            mut by_target,
+            mut by_others,
         } = match self.loss {
             Shared::CrossEntropy => cross_entropy(&target, others, &same, self.stands_for)?,
             Shared::BprMax { regularisation } => bpr_max(&target, &others, &same, regularisation)?,
         };
-        let by_target = by_target.f_mul_scalar(self.share)?;
-        let by_others = by_others.f_mul_scalar(self.share)?;
+        let by_target = by_target.f_mul_scalar_(self.share)?;
+        let by_others = by_others.f_mul_scalar_(self.share)?;
         let _ = self
             .by_vectors
             .shallow_clone()

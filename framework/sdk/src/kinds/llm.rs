@@ -58,12 +58,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// The beginning of what it reads, for messages: its first 80 characters, of a chat those of the last message.
+    /// The beginning of what it reads, for messages: its first 80 characters on one line, of a chat those of the last
+    /// message.
     pub fn beginning(&self) -> String {
         let text = match &self.prompt {
             Prompt::Text(text) => text.as_str(),
             Prompt::Chat { messages, .. } => messages.last().map_or("", |m| m.content.as_str()),
         };
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         match text.char_indices().nth(80) {
             Some((end, _)) => format!("`{}…`", text.get(..end).unwrap_or_default()),
             None => format!("`{text}`"),

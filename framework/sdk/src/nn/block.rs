@@ -8,6 +8,7 @@ use super::dropout::dropout;
 use super::feed_forward::{Activation, FeedForward};
 use super::layers::LayerNorm;
 use super::parameters::Parameters;
+use super::stack::Layer;
 use crate::kinds::backbone::last_of;
 use crate::prelude::*;
 
@@ -79,39 +80,6 @@ impl Block {
         })
     }
 
-    /// # Shapes
-    /// `x` and the result f32 `[B,L,d]`.
-    ///
-    /// # Errors
-    /// When a shape does not fit.
-    pub fn forward(&self, x: &Tensor, visible: &Visible, train: bool) -> Result<Tensor> {
-        let attend = |x: &Tensor| self.attention.forward(x, visible, train);
-        let x = self.residual(x, &self.attention_norm, attend, train)?;
-        let feed = |x: &Tensor| self.feed_forward.forward(x);
-        self.residual(&x, &self.feed_forward_norm, feed, train)
-    }
-
-    /// What [`Self::forward`] has at each row's last real position, without dropout: it sees all real ones, whichever
-    /// way a model looks.
-    ///
-    /// # Shapes
-    /// `x` f32 `[B,L,d]`, `mask` bool `[B,L]`, the result f32 `[B,d]`.
-    ///
-    /// # Errors
-    /// When a shape does not fit.
-    pub fn last(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
-        let (norm, last) = (&self.attention_norm, last_of(x, mask)?);
-        let x = match self.order {
-            NormOrder::Pre => {
-                let (asking, x) = (norm.forward(&last)?, norm.forward(x)?);
-                self.attention.one(&asking, &x, mask)?.f_add(&last)?
-            }
-            NormOrder::Post => norm.forward(&self.attention.one(&last, x, mask)?.f_add(&last)?)?,
-        };
-        let feed = |x: &Tensor| self.feed_forward.forward(x);
-        self.residual(&x, &self.feed_forward_norm, feed, false)
-    }
-
     fn residual(
         &self,
         x: &Tensor,
@@ -129,5 +97,27 @@ impl Block {
                 norm.forward(&dropout(&given, self.dropout, train)?.f_add(x)?)
             }
         }
+    }
+}
+
+impl Layer for Block {
+    fn forward(&self, x: &Tensor, visible: &Visible, train: bool) -> Result<Tensor> {
+        let attend = |x: &Tensor| self.attention.forward(x, visible, train);
+        let x = self.residual(x, &self.attention_norm, attend, train)?;
+        let feed = |x: &Tensor| self.feed_forward.forward(x);
+        self.residual(&x, &self.feed_forward_norm, feed, train)
+    }
+
+    fn last(&self, x: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let (norm, last) = (&self.attention_norm, last_of(x, mask)?);
+        let x = match self.order {
+            NormOrder::Pre => {
+                let (asking, x) = (norm.forward(&last)?, norm.forward(x)?);
+                self.attention.one(&asking, &x, mask)?.f_add(&last)?
+            }
+            NormOrder::Post => norm.forward(&self.attention.one(&last, x, mask)?.f_add(&last)?)?,
+        };
+        let feed = |x: &Tensor| self.feed_forward.forward(x);
+        self.residual(&x, &self.feed_forward_norm, feed, false)
     }
 }

@@ -13,6 +13,7 @@ mod layers;
 mod parameters;
 mod positions;
 mod sparse_adam;
+mod stack;
 
 pub use attention::{Attention, Visible};
 pub use best::Best;
@@ -28,3 +29,4 @@ pub use layers::{LayerNorm, Linear};
 pub use parameters::{Parameters, share};
 pub use positions::Positions;
 pub use sparse_adam::SparseAdam;
+pub use stack::{Layer, Stack};
