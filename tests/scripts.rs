@@ -4,87 +4,11 @@
 #[path = "../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod place;
 
-use lapidary_testkit::library::plugin_library;
+use place::{Place, SMALL, text, workspace};
 use serde_json::Value;
 use server::{Act, TestServer};
-
-const PLUGINS: [&str; 11] = [
-    "sasrec",
-    "gru4rec",
-    "bert4rec",
-    "esasrec",
-    "reducers",
-    "ppmi_svd",
-    "bpr_mf",
-    "item2vec",
-    "prompts",
-    "llm_local",
-    "llm_openai",
-];
-const SMALL: [&str; 2] = ["data=tests/fixtures/tiny.toml", "epochs=2"];
-
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let plugins = folder.path().join("plugins");
-        std::fs::create_dir(&plugins).unwrap();
-        for plugin in PLUGINS {
-            let library = plugin_library(plugin);
-            std::os::unix::fs::symlink(&library, plugins.join(library.file_name().unwrap()))
-                .unwrap();
-        }
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn run(&self, script: &str, more: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_lapidary"))
-            .current_dir(workspace())
-            .args(["run", script, "--plugin-dir"])
-            .arg(self.path("plugins"))
-            .arg("--store")
-            .arg(self.path("store"))
-            .arg("--runs")
-            .arg(self.path("runs"))
-            .args(more)
-            .output()
-            .unwrap()
-    }
-
-    fn print(&self, script: &str, set: &[&str]) -> String {
-        let set: Vec<&str> = set.iter().flat_map(|&pair| ["--set", pair]).collect();
-        text(&self.run(script, &set))
-    }
-
-    fn latest_run(&self) -> PathBuf {
-        let mut runs: Vec<_> = std::fs::read_dir(self.path("runs"))
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .collect();
-        runs.sort();
-        runs.pop().unwrap()
-    }
-}
-
-fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn text(output: &Output) -> String {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// What a run printed, without the lines that name its folder.
 fn steady(printed: &str) -> Vec<&str> {

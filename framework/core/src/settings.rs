@@ -84,7 +84,7 @@ pub(crate) fn name(value: &Value) -> String {
 }
 
 /// Says what serde says in words of this program, with the nearest of the names that are allowed.
-pub(crate) fn explain(message: &str) -> String {
+pub fn explain(message: &str) -> String {
     nearest_name(message)
         .or_else(|| other_type(message))
         .unwrap_or_else(|| message.trim().replace('\n', "; "))

@@ -1,7 +1,8 @@
 //! A stored data set, opened.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -249,6 +250,35 @@ impl Dataset {
         let line = line.ok_or_else(|| self.no_such("item", item as usize, self.items()))?;
         serde_json::from_str(&line)
             .map_err(|e| Error::damaged(self.folder.join(TEXT), e.to_string()))
+    }
+
+    /// The categories that at least `least` items have, the most common first, and which items have them: 1 or 0.
+    ///
+    /// # Shapes
+    /// The table f32 `[V,c]`.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when a line of text cannot be read.
+    pub fn categories(&self, least: usize) -> Result<(Vec<String>, Tensor)> {
+        let items = (0..self.items() as u32).map(|item| Ok(self.item(item)?.categories));
+        let items = items.collect::<Result<Vec<_>>>()?;
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for category in items.iter().flatten() {
+            *counts.entry(category).or_default() += 1;
+        }
+        let mut names: Vec<&str> = counts
+            .keys()
+            .copied()
+            .filter(|n| counts[n] >= least.max(1))
+            .collect();
+        names.sort_by_key(|name| Reverse(counts[name]));
+        let members = items.iter().flat_map(|own| {
+            let has = |name: &&str| f32::from(u8::from(own.iter().any(|c| c == name)));
+            names.iter().map(has).collect::<Vec<_>>()
+        });
+        let members = Tensor::f_from_slice(&members.collect::<Vec<f32>>())?;
+        let members = members.f_reshape([items.len() as i64, names.len() as i64])?;
+        Ok((names.into_iter().map(str::to_owned).collect(), members))
     }
 
     /// Figures for people.

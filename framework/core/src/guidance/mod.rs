@@ -12,5 +12,6 @@ mod score;
 mod scores;
 
 pub use cache::{Cache, Key};
+pub(crate) use score::history_mean;
 pub use score::{Scorer, Users};
 pub use scores::{Figures, GuidedScores, Tally};

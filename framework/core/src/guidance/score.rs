@@ -172,7 +172,7 @@ fn fill(scores: &Tensor) -> Result<(Tensor, f64)> {
 ///
 /// # Shapes
 /// `items` f32 `[V,m]`; result f32 `[U,m]`.
-fn history_mean(split: &Split, items: &Tensor) -> Result<Tensor> {
+pub(crate) fn history_mean(split: &Split, items: &Tensor) -> Result<Tensor> {
     let (n, m) = (split.sequences.users(), items.size()[1] as usize);
     let table = Vec::<f32>::try_from(items.f_contiguous()?.f_view([-1])?)?;
     let mut means = vec![f32::NAN; n * m];

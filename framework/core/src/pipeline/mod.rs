@@ -1,10 +1,11 @@
 //! The stages of an experiment. Each names its result by a fingerprint of all that goes in, and loads it from the store
-//! or makes it: [`embed`] (or [`precomputed`]) → [`guide`] → [`refine`] → [`train`] → [`evaluate`].
+//! or makes it: [`embed`] (or [`precomputed`]) → [`guide`] (or [`bring_scores`]) → [`refine`] → [`train`] → [`evaluate`].
 //!
 //! What a stage returns carries its fingerprint and the split it was made from; a later stage refuses parts of different
 //! splits. In a dry run everything that can be checked is checked, and the values are missing.
 
 mod base;
+mod bring;
 mod component;
 mod context;
 mod evaluate;
@@ -17,6 +18,7 @@ mod tests;
 mod train;
 
 pub use base::{BaseEmbedding, embed, embed_with_backbone};
+pub use bring::bring_scores;
 pub use component::{Chosen, LanguageModel, PromptStrategy};
 pub use context::Context;
 pub use evaluate::{Evaluation, evaluate, evaluate_popularity};

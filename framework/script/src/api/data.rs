@@ -7,8 +7,10 @@ use lapidary_core::data::{
 };
 use lapidary_core::{Error, Result};
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::tensor::TensorHandle;
 use crate::convert::{raise, read, to_lua};
 use crate::object::{Object, name_it, refuse_others};
 use crate::session::Session;
@@ -42,6 +44,7 @@ impl Object for DatasetHandle {
         "fingerprint",
         "summary",
         "item",
+        "categories",
         "leave_one_out",
         "temporal",
     ];
@@ -66,6 +69,12 @@ impl UserData for DatasetHandle {
             let number = d.data.find_item(&id).map_err(raise)?;
             to_lua(lua, &d.data.item(number).map_err(raise)?)
         });
+        methods.add_method("categories", |lua, d, table: Option<Table>| {
+            let given: Common = read(table.as_ref(), "categories")?;
+            let (names, members) = d.data.categories(given.least).map_err(raise)?;
+            let members = TensorHandle::new(lua, &d.session.heap, Ok(members))?;
+            Ok((names, members))
+        });
         methods.add_method("leave_one_out", |_, d, table: Option<Table>| {
             let given: LeaveOneOut = read(table.as_ref(), "leave_one_out")?;
             d.split(
@@ -81,6 +90,20 @@ impl UserData for DatasetHandle {
         methods.add_meta_method(MetaMethod::ToString, |_, d, ()| {
             Ok(d.data.summary().map_err(raise)?.to_string())
         });
+    }
+}
+
+/// Settings of `categories`.
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Common {
+    /// Items that a category must have.
+    least: usize,
+}
+
+impl Default for Common {
+    fn default() -> Self {
+        Self { least: 20 }
     }
 }
 

@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use lapidary_core::Error;
 use lapidary_core::guidance::attributes;
-use lapidary_core::pipeline::{GuideSettings, GuidedEmbedding, PromptStrategy, guide};
-use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods};
+use lapidary_core::pipeline::{
+    GuideSettings, GuidedEmbedding, PromptStrategy, bring_scores, guide,
+};
+use mlua::{FromLua, Lua, Table, UserData, UserDataFields, UserDataMethods, Value};
 use serde_json::Value as Json;
 use tch::Tensor;
 
@@ -21,7 +23,49 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
     let prompt = move |_: &Lua, (name, given): (String, Option<Table>)| {
         PromptHandle::new(&s, &name, settings_of(given.as_ref(), &name)?).map_err(raise)
     };
-    api.raw_set("prompt", lua.create_function(prompt)?)
+    api.raw_set("prompt", lua.create_function(prompt)?)?;
+    let bring = |_: &Lua, (split, given): (Arg<SplitHandle>, Brought)| {
+        let session = &split.parts.session;
+        let items = given.items.map(|t| t.get()).transpose()?;
+        let guided = bring_scores(
+            &session.context,
+            &split.parts.split,
+            &given.attributes,
+            items.as_deref(),
+        );
+        Ok(GuidedHandle {
+            guided: guided.map_err(raise)?,
+            parts: Rc::clone(&split.parts),
+        })
+    };
+    api.raw_set("guided", lua.create_function(bring)?)
+}
+
+/// Scores that the script brings. `items` is missing in a dry run alone.
+struct Brought {
+    attributes: Vec<String>,
+    items: Option<TensorHandle>,
+}
+
+impl FromLua for Brought {
+    fn from_lua(value: Value, lua: &Lua) -> mlua::Result<Self> {
+        let table = Table::from_lua(value, lua)?;
+        let keys = table.pairs::<String, Value>().map(|pair| Ok(pair?.0));
+        for key in keys.collect::<mlua::Result<Vec<_>>>()? {
+            if !["attributes", "items"].contains(&key.as_str()) {
+                return Err(raise(Error::unknown(
+                    "setting",
+                    &key,
+                    ["attributes", "items"],
+                )));
+            }
+        }
+        let attributes: Option<Vec<String>> = table.raw_get("attributes")?;
+        Ok(Self {
+            attributes: attributes.unwrap_or_default(),
+            items: table.raw_get("items")?,
+        })
+    }
 }
 
 /// A prompt strategy and the attributes it asks for.

@@ -1,6 +1,7 @@
 //! The functions that a script can call, a module a concern. `API.md` describes each of them.
 
 mod component;
+mod config;
 mod data;
 mod evaluation;
 mod guided;
@@ -22,6 +23,7 @@ use crate::session::Session;
 pub(crate) fn install(lua: &Lua, session: &Rc<Session>) -> mlua::Result<()> {
     let lapidary = lua.create_table()?;
     run::install(lua, &lapidary, session)?;
+    config::install(lua, &lapidary, session)?;
     data::install(lua, &lapidary, session)?;
     component::install(lua, &lapidary, session)?;
     precomputed::install(lua, &lapidary, session)?;

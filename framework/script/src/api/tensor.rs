@@ -5,6 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use lapidary_core::{Error, device, files};
+use lapidary_sdk::random;
 use mlua::{
     FromLua, Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value, Variadic,
 };
@@ -38,6 +39,25 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
         )
     };
     api.raw_set("zeros", lua.create_function(zeros)?)?;
+
+    let s = Rc::clone(session);
+    let normal = move |lua: &Lua, (seed, rows, columns): (u64, i64, i64)| {
+        let values = (rows.max(0) as usize).saturating_mul(columns.max(0) as usize);
+        s.heap
+            .refuse_over_limit(lua, values.saturating_mul(size_of::<f64>()))?;
+        let mut generator = random::generator(seed);
+        let drawn = random::normal(&mut generator, rows.max(0), columns.max(0))
+            .map_err(|e| raise(Error::setting("normal", e.to_string())))?;
+        let device = s.context.device;
+        TensorHandle::new(
+            lua,
+            &s.heap,
+            drawn
+                .f_to_kind(Kind::Float)
+                .and_then(|t| t.f_to_device(device)),
+        )
+    };
+    api.raw_set("normal", lua.create_function(normal)?)?;
 
     let s = Rc::clone(session);
     let load = move |lua: &Lua, name: String| {
@@ -278,6 +298,7 @@ impl Object for TensorHandle {
         "matmul",
         "transpose",
         "rows",
+        "shuffled",
         "mean",
         "sum",
         "norm",
@@ -324,6 +345,13 @@ impl UserData for TensorHandle {
         });
         methods.add_method("transpose", |l, t, ()| t.map(l, |t| t.f_transpose(-2, -1)));
         methods.add_method("rows", |l, t, (first, last)| t.rows(l, first, last));
+        methods.add_method("shuffled", |l, t, seed: u64| {
+            t.map(l, |t| {
+                let rows = t.size().first().copied().unwrap_or(0) as usize;
+                let order = random::permutation(&mut random::generator(seed), rows);
+                t.f_index_select(0, &Tensor::f_from_slice(&order)?.f_to_device(t.device())?)
+            })
+        });
         methods.add_method("mean", |l, t, dim| t.reduce(l, dim, Reduction::Mean));
         methods.add_method("sum", |l, t, dim| t.reduce(l, dim, Reduction::Sum));
         methods.add_method("norm", |l, t, dim| t.reduce(l, dim, Reduction::Norm));

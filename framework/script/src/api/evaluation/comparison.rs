@@ -51,7 +51,23 @@ struct Cell {
 struct Row {
     label: String,
     metric: Option<Metric>,
+    kept: bool,
     cells: Vec<Cell>,
+}
+
+/// One way on one metric, as `tables/NAME.json` holds it.
+#[derive(Serialize)]
+struct Figure<'a> {
+    way: &'a str,
+    metric: String,
+    /// Whether items that a user already had were among those ranked.
+    seen: &'static str,
+    mean: f64,
+    sd: Option<f64>,
+    gain: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+    p: Option<f64>,
 }
 
 /// A finished comparison.
@@ -81,6 +97,10 @@ pub(super) fn compare(
         let written = table.as_run_table().map_err(raise)?;
         let folder = &session.context.folder;
         folder.write_table(&wanted.name, &written).map_err(raise)?;
+        let figures = serde_json::to_string_pretty(&table.figures());
+        let figures = figures.map_err(|e| raise(Error::setting("compare", e.to_string())))?;
+        let name = format!("tables/{}.json", wanted.name);
+        folder.write_text(&name, &figures).map_err(raise)?;
     }
     Ok(table)
 }
@@ -157,6 +177,7 @@ fn build(ways: &[Way], wanted: &CompareSettings) -> lapidary_core::Result<Compar
                 rows.push(Row {
                     label,
                     metric: Some(metric),
+                    kept,
                     cells,
                 });
             }
@@ -164,6 +185,7 @@ fn build(ways: &[Way], wanted: &CompareSettings) -> lapidary_core::Result<Compar
         rows.push(Row {
             label: "tied test items".to_owned(),
             metric: None,
+            kept: true,
             cells: tied_cells(ways),
         });
     }
@@ -252,6 +274,28 @@ fn spread(values: Vec<f64>) -> (f64, Option<f64>) {
 }
 
 impl ComparisonHandle {
+    fn figures(&self) -> Vec<Figure<'_>> {
+        let mut figures = Vec::new();
+        for row in &self.rows {
+            let Some(metric) = row.metric else { continue };
+            for (way, cell) in self.names.iter().zip(&row.cells) {
+                let (gain, difference) = cell.against.as_ref().map(|(g, d)| (*g, d)).unzip();
+                figures.push(Figure {
+                    way,
+                    metric: metric.to_string(),
+                    seen: if row.kept { "kept" } else { "removed" },
+                    mean: cell.mean,
+                    sd: cell.spread,
+                    gain,
+                    low: difference.map(|d| d.low),
+                    high: difference.map(|d| d.high),
+                    p: difference.map(|d| d.p),
+                });
+            }
+        }
+        figures
+    }
+
     fn as_run_table(&self) -> lapidary_core::Result<RunTable> {
         let mut head = vec!["metric".to_owned(), self.names[0].clone()];
         for name in &self.names[1..] {

@@ -1,0 +1,71 @@
+//! Configurations of experiments: TOML files as Lua tables.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use lapidary_core::Error;
+use lapidary_core::settings::explain;
+use mlua::{Lua, Table, Value};
+
+use crate::convert::{raise, show, to_lua};
+use crate::session::Session;
+
+pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
+    let s = Rc::clone(session);
+    let config = move |lua: &Lua, name: String| {
+        let path = s.find(&name).map_err(raise)?;
+        let read = read(&path).map_err(raise)?;
+        table(lua, &read, &path.display().to_string())
+    };
+    api.raw_set("config", lua.create_function(config)?)
+}
+
+fn read(path: &Path) -> lapidary_core::Result<toml::Table> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    text.parse().map_err(|e: toml::de::Error| {
+        let before = e.span().and_then(|span| text.get(..span.start));
+        let line = before.map(|t| t.matches('\n').count() as u64 + 1);
+        Error::data(path, line, explain(e.message()))
+    })
+}
+
+/// A table that refuses keys it does not have: a misspelt one would silently stand for its default.
+fn table(lua: &Lua, of: &toml::Table, place: &str) -> mlua::Result<Table> {
+    let made = lua.create_table()?;
+    for (key, value) in of {
+        made.raw_set(
+            key.as_str(),
+            self::value(lua, value, &format!("{place}: {key}"))?,
+        )?;
+    }
+    let place = place.to_owned();
+    let refuse = move |_: &Lua, (table, key): (Table, Value)| -> mlua::Result<()> {
+        let known = table.pairs::<String, Value>().map(|pair| Ok(pair?.0));
+        let known: Vec<String> = known.collect::<mlua::Result<_>>()?;
+        let name = match &key {
+            Value::String(text) => text.to_string_lossy(),
+            other => show(other),
+        };
+        let mut error = Error::unknown("key", &name, known);
+        if let Error::Unknown { note, .. } = &mut error {
+            *note = format!(" of {place}");
+        }
+        Err(raise(error))
+    };
+    let strict = lua.create_table()?;
+    strict.raw_set("__index", lua.create_function(refuse)?)?;
+    made.set_metatable(Some(strict))?;
+    Ok(made)
+}
+
+fn value(lua: &Lua, of: &toml::Value, place: &str) -> mlua::Result<Value> {
+    match of {
+        toml::Value::Table(inner) => table(lua, inner, place).map(Value::Table),
+        toml::Value::Array(values) => {
+            let values = values.iter().map(|v| value(lua, v, place));
+            let values = values.collect::<mlua::Result<Vec<_>>>()?;
+            lua.create_sequence_from(values).map(Value::Table)
+        }
+        other => to_lua(lua, other),
+    }
+}
