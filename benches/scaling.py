@@ -80,7 +80,7 @@ def plot(rows, path):
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for panel, (measure, label) in zip(panels, [("seconds", "epoch, s"), ("peak_mib", "peak memory, MiB")]):
+    for panel, (measure, label) in zip(panels, [("cpu", "epoch, processor s"), ("peak_mib", "peak memory, MiB")]):
         for axis, marker in zip(BASE, "osd"):
             values = [row[measure] for row in rows if row["axis"] == axis]
             panel.loglog([1 << n for n in range(len(values))], values, marker=marker, base=2, label=axis)
