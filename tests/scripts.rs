@@ -1,6 +1,8 @@
 //! Every script in `scripts/` runs from beginning to end, on a small data set, with real plugins and the real model.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "scripts/fine_tuning.rs"]
+mod fine_tuning;
 #[path = "../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
 
@@ -105,6 +107,7 @@ fn no_script_is_left_out() {
         scripts,
         [
             "compare.lua",
+            "fine_tune.lua",
             "quickstart.lua",
             "reducers.lua",
             "server.lua"

@@ -1,7 +1,7 @@
 //! The Lapidary host: data, plugins, guidance, refinement, training, ranking, artefacts and explanations.
 //!
-//! Data goes one way, a folder a stage: [`data`] → [`guidance`] → [`refine`] → [`train`] → [`rank`]; [`pipeline`] keeps
-//! what each of them makes under a fingerprint of what went in.
+//! Data goes one way, a folder a stage: [`data`] → [`guidance`] → [`refine`] → [`train`] → [`rank`]; [`tune`] makes the
+//! language model of [`guidance`] a better one. [`pipeline`] keeps what each of them makes under a fingerprint of what went in.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 // Test helpers name this crate as integration tests do.
@@ -26,5 +26,6 @@ pub mod run;
 pub mod settings;
 pub mod suggest;
 pub mod train;
+pub mod tune;
 
 pub use error::{Error, Result};

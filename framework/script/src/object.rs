@@ -84,7 +84,7 @@ mod tests {
     use std::path::PathBuf;
 
     /// What API.md calls a value of each type.
-    const RECEIVERS: [(&str, &str); 17] = [
+    const RECEIVERS: [(&str, &str); 18] = [
         ("DatasetHandle", "data"),
         ("SplitHandle", "split"),
         ("CasesHandle", "cases"),
@@ -96,6 +96,7 @@ mod tests {
         ("LlmHandle", "llm"),
         ("PromptHandle", "prompt"),
         ("GuidedHandle", "guided"),
+        ("TunedHandle", "tuned"),
         ("RefinedHandle", "refined"),
         ("ModelHandle", "model"),
         ("PopularityHandle", "popularity"),

@@ -11,6 +11,7 @@ use lapidary_sdk::prelude::*;
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::gguf::Gguf;
+use crate::lora::{Adapter, Maps};
 use crate::model::Llama;
 use crate::tokenizer::TextCodec;
 use crate::weights::{Source, Weights};
@@ -144,12 +145,29 @@ impl ModelFiles {
     /// # Errors
     /// When they do not fit the architecture or cannot be read.
     pub fn model(&self, kind: DType, device: Device) -> Result<Llama> {
+        self.adapted(kind, device, None)
+    }
+
+    /// Reads the weights, and adds an adapter to them.
+    ///
+    /// # Errors
+    /// As [`Self::model`].
+    pub fn adapted(&self, kind: DType, device: Device, adapter: Option<&Adapter>) -> Result<Llama> {
+        let weights = self.weights(kind, device).adapted(adapter);
+        tch::no_grad(|| Llama::read(&weights, self.config.clone(), self.tied))
+    }
+
+    /// The linear maps that an adapter may change.
+    pub fn linear_maps(&self) -> Maps {
+        self.weights(DType::Float, Device::Cpu).linear_maps()
+    }
+
+    fn weights(&self, kind: DType, device: Device) -> Weights<'_> {
         let source = match &self.form {
             Form::Gguf(file) => Source::Gguf(file),
             Form::Folder(folder) => Source::Folder(folder),
         };
-        let weights = Weights::new(source, &self.config, kind, device);
-        tch::no_grad(|| Llama::read(&weights, self.config.clone(), self.tied))
+        Weights::new(source, &self.config, kind, device)
     }
 
     /// Reads tokenizer and chat template.

@@ -3,6 +3,9 @@
 //! A model comes from a GGUF file or a Hugging Face folder ([`files`]); its weights ([`weights`]) make a [`model`], its
 //! tokenizer and chat template a [`tokenizer`]. Requests become token trees ([`tree`]), several in one where that saves work ([`plan`]); [`likelihood`] asks for
 //! probabilities, [`generate`] writes. [`local`] is the component.
+//!
+//! An adapter ([`lora`], stored as PEFT stores it: [`peft`]) changes what a model answers, and is trained through
+//! [`differentiable`].
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod attention;
@@ -10,6 +13,7 @@ pub mod cache;
 pub mod chat;
 pub mod config;
 pub mod dequant;
+pub mod differentiable;
 pub mod files;
 pub mod find;
 pub mod folder;
@@ -18,7 +22,9 @@ pub mod gguf;
 pub mod gguf_tokenizer;
 pub mod likelihood;
 pub mod local;
+pub mod lora;
 pub mod model;
+pub mod peft;
 pub mod plan;
 pub mod rope;
 pub mod sentencepiece;

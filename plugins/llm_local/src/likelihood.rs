@@ -94,7 +94,7 @@ fn compute_stem(model: &Llama, stem: &[i64]) -> Result<Cache> {
 }
 
 /// How many of the plans, longest first, go into one pass.
-fn batch_size(plans: &[Plan], batch_tokens: usize) -> usize {
+pub(crate) fn batch_size(plans: &[Plan], batch_tokens: usize) -> usize {
     let mut tokens = 0;
     let fitting = plans.iter().take_while(|p| {
         tokens += p.tree.len();
@@ -104,7 +104,7 @@ fn batch_size(plans: &[Plan], batch_tokens: usize) -> usize {
 }
 
 /// Log-probabilities f32 `[T]` of all targets of the plans, in order; gradients flow.
-fn score(model: &Llama, plans: &[Plan], shared: Option<&Cache>) -> Result<Tensor> {
+pub(crate) fn score(model: &Llama, plans: &[Plan], shared: Option<&Cache>) -> Result<Tensor> {
     let before = Before {
         slots: shared.map_or(0, Cache::used),
         hidden: Vec::new(),

@@ -1,6 +1,7 @@
 //! The component: requests in, answers out.
 
 use std::cell::OnceCell;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,11 +9,14 @@ use sha2::{Digest, Sha256};
 
 use lapidary_sdk::prelude::*;
 
+use crate::differentiable;
 use crate::files::{ModelFiles, hex};
 use crate::find::{VARIABLE, find};
 use crate::generate::{Task, generate};
 use crate::likelihood::{Query, likelihoods};
+use crate::lora::Adapter;
 use crate::model::Llama;
+use crate::peft;
 use crate::tokenizer::TextCodec;
 
 /// Settings of the component `local`.
@@ -28,6 +32,8 @@ pub struct Settings {
     pub batch_tokens: u32,
     /// Longest prompt with its answer, in tokens; null takes what the model was made for.
     pub context_length: Option<u32>,
+    /// Folder of a LoRA adapter as PEFT stores it: `adapter_config.json` and `adapter_model.safetensors`.
+    pub adapter: Option<String>,
 }
 
 /// Types of numbers to compute with.
@@ -47,6 +53,7 @@ impl Default for Settings {
             dtype: Precision::F32,
             batch_tokens: 1024,
             context_length: None,
+            adapter: None,
         }
     }
 }
@@ -62,14 +69,17 @@ pub struct Local {
     device: Device,
     batch_tokens: usize,
     context: usize,
+    /// Of the model without its adapter.
     fingerprint: OnceCell<String>,
     codec: OnceCell<TextCodec>,
+    adapter: Option<Adapter>,
     model: OnceCell<Llama>,
 }
 
 impl Component for Local {
     const NAME: &'static str = "local";
     const SUMMARY: &'static str = "Runs a language model of the Llama family on libtorch, from a GGUF file or a Hugging Face folder.";
+    const OPTIONAL: &'static [u32] = &[llm::method::ADAPT, llm::method::LOG_LIKELIHOODS];
     type Settings = Settings;
     type Context = LlmContext;
 
@@ -90,10 +100,16 @@ impl Component for Local {
                 "`context_length` {length} is not between 1 and {made_for}, which the model was made for"
             )));
         }
+        let device = lapidary_sdk::device(&context.device)?;
+        let adapter = settings
+            .adapter
+            .as_ref()
+            .map(|folder| peft::open(Path::new(folder), &files.linear_maps(), device));
         Ok(Self {
+            adapter: adapter.transpose()?,
             files,
             precision: settings.dtype,
-            device: lapidary_sdk::device(&context.device)?,
+            device,
             batch_tokens: settings.batch_tokens as usize,
             context: length as usize,
             fingerprint: OnceCell::new(),
@@ -101,13 +117,39 @@ impl Component for Local {
             model: OnceCell::new(),
         })
     }
+
+    fn save(&self) -> Result<State> {
+        Ok(match &self.adapter {
+            None => State::default(),
+            Some(adapter) => State {
+                tensors: adapter.tensors(),
+                json: adapter.config().to_json(),
+            },
+        })
+    }
+
+    fn load(&mut self, state: &State) -> Result<()> {
+        let adapter = match state.tensors.is_empty() {
+            true => None,
+            false => {
+                let (maps, place) = (self.files.linear_maps(), "the adapter");
+                let config = peft::Config::from_json(&state.json)
+                    .map_err(|e| Error::invalid(format!("{place}: {e}")))?;
+                let made = Adapter::of(config, &state.tensors, &maps, self.device, place);
+                Some(made?)
+            }
+        };
+        self.adapter = adapter;
+        self.model = OnceCell::new();
+        Ok(())
+    }
 }
 
 impl Llm for Local {
     fn info(&self) -> Result<LlmInfo> {
         Ok(LlmInfo {
             model: self.files.name(),
-            fingerprint: once(&self.fingerprint, || self.compute_fingerprint())?.clone(),
+            fingerprint: self.whole_fingerprint()?,
             context_length: self.context as u64,
             parameters: self.files.parameters(),
             chat: self.codec()?.has_chat(),
@@ -135,6 +177,41 @@ impl Llm for Local {
         });
         finished.collect()
     }
+
+    fn adapt(&mut self, settings: &LoraSettings) -> Result<Vec<(String, Tensor)>> {
+        if self.adapter.is_some() {
+            return Err(Error::invalid(
+                "the model has an adapter already; a new one is trained on the model without",
+            ));
+        }
+        let (maps, name) = (self.files.linear_maps(), self.files.name());
+        let adapter = Adapter::new(settings, &name, &maps, self.device)?;
+        let parameters = adapter.tensors();
+        self.adapter = Some(adapter);
+        self.model = OnceCell::new();
+        Ok(parameters)
+    }
+
+    fn log_likelihoods(&self, requests: &[Request]) -> Result<LogLikelihoods> {
+        let mut work = Work::default();
+        for (index, request) in requests.iter().enumerate() {
+            if let Ask::Complete { .. } = &request.ask {
+                let reason = "asks for a written answer, which has no gradient";
+                return Err(Request::fault(requests, index, reason));
+            }
+            let prepared = self.prepare(index, request, &mut work);
+            prepared.map_err(|e| Request::fault(requests, index, e))?;
+        }
+        let continuations = work.queries.iter().flat_map(|q| &q.continuations);
+        Ok(LogLikelihoods {
+            tokens: continuations.map(|c| c.len() as u32).collect(),
+            log_probs: differentiable::log_likelihoods(
+                self.model()?,
+                &work.queries,
+                self.batch_tokens,
+            )?,
+        })
+    }
 }
 
 /// Requests as tokens, each with its place in the batch.
@@ -156,10 +233,21 @@ impl Local {
             Precision::F32 => DType::Float,
             Precision::Bf16 => DType::BFloat16,
         };
-        once(&self.model, || self.files.model(kind, self.device))
+        let read = || self.files.adapted(kind, self.device, self.adapter.as_ref());
+        once(&self.model, read)
     }
 
-    /// Everything that answers depend on but the request.
+    /// That of the model and its adapter, whose values may change between calls.
+    fn whole_fingerprint(&self) -> Result<String> {
+        let model = once(&self.fingerprint, || self.compute_fingerprint())?;
+        let Some(adapter) = &self.adapter else {
+            return Ok(model.clone());
+        };
+        let both = format!("{model} {}", adapter.sha256()?);
+        Ok(hex(&Sha256::digest(both)))
+    }
+
+    /// Everything that answers depend on but the request and the adapter.
     fn compute_fingerprint(&self) -> Result<String> {
         let mut hash = Sha256::new();
         let parts = [

@@ -8,6 +8,7 @@ use lapidary_sdk::prelude::*;
 use crate::attention::Attention;
 use crate::cache::Past;
 use crate::config::Config;
+use crate::lora::Lora;
 use crate::rope::Rotation;
 use crate::tree::Batch;
 use crate::weights::Weights;
@@ -17,11 +18,12 @@ const LOGITS_AT_ONCE: i64 = 1 << 21;
 /// Fewest tokens of the vocabulary in a block.
 const FEWEST_TOKENS: i64 = 512;
 
-/// A linear map, with a bias where the model has one.
+/// A linear map, with a bias where the model has one, and what an adapter adds to it.
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    lora: Option<Lora>,
 }
 
 impl Linear {
@@ -34,17 +36,20 @@ impl Linear {
         Ok(Self {
             weight,
             bias: weights.find(&format!("{name}.bias"), &[to])?,
+            lora: weights.lora(name),
         })
     }
 
-    /// The same with what `change` makes of the rows of its weight `[out,in]` and its bias `[out]`.
+    /// The same with its rows, those of the weight `[out,in]` and the bias `[out]`, in the order that `change` brings
+    /// them into.
     ///
     /// # Errors
     /// When `change` fails.
     pub fn map(self, change: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
         Ok(Self {
             weight: change(&self.weight)?,
-            bias: self.bias.as_ref().map(change).transpose()?,
+            bias: self.bias.as_ref().map(&change).transpose()?,
+            lora: self.lora.map(|l| l.reordered(&change)).transpose()?,
         })
     }
 
@@ -53,7 +58,11 @@ impl Linear {
     /// # Errors
     /// When libtorch refuses.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        Ok(input.f_linear(&self.weight, self.bias.as_ref())?)
+        let output = input.f_linear(&self.weight, self.bias.as_ref())?;
+        match &self.lora {
+            Some(lora) => Ok(output.f_add(&lora.forward(input)?.f_to_kind(output.kind())?)?),
+            None => Ok(output),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use lapidary_sdk::prelude::*;
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::gguf::Gguf;
+use crate::lora::{Adapter, Lora, Maps};
 
 /// Where a model's weights come from.
 pub enum Source<'a> {
@@ -27,6 +28,7 @@ pub struct Weights<'a> {
     used: RefCell<BTreeSet<String>>,
     kind: DType,
     device: Device,
+    adapter: Option<&'a Adapter>,
 }
 
 impl<'a> Weights<'a> {
@@ -51,7 +53,41 @@ impl<'a> Weights<'a> {
             used: RefCell::default(),
             kind,
             device,
+            adapter: None,
         }
+    }
+
+    /// The same with an adapter of the model.
+    #[must_use]
+    pub fn adapted(self, adapter: Option<&'a Adapter>) -> Self {
+        Self { adapter, ..self }
+    }
+
+    /// What the adapter adds to the linear map of that name, if anything.
+    pub fn lora(&self, map: &str) -> Option<Lora> {
+        self.adapter?.lora(map)
+    }
+
+    /// The linear maps of the model's layers, by their names in transformers.
+    pub fn linear_maps(&self) -> Maps {
+        let shapes = match &self.source {
+            Source::Gguf(file) => file
+                .tensors()
+                .iter()
+                .map(|(name, tensor)| (name.clone(), tensor.shape.clone()))
+                .collect(),
+            Source::Folder(folder) => folder.shapes(),
+        };
+        let map = |(name, stored): (&String, &String)| {
+            let map = name.strip_suffix(".weight")?;
+            match *shapes.get(stored)?.as_slice() {
+                [to, from] if map.starts_with("model.layers.") => {
+                    Some((map.to_owned(), (from, to)))
+                }
+                _ => None,
+            }
+        };
+        self.names.iter().filter_map(map).collect()
     }
 
     /// A weight of the given shape.

@@ -66,6 +66,10 @@ impl Component for ScoreDigits {
     const NAME: &'static str = "score_digits";
     const SUMMARY: &'static str =
         "Scores by the expected digit on a scale from 0 to 9; for models that can use a scale.";
+    const OPTIONAL: &'static [u32] = &[
+        prompt_strategy::method::MEASURE,
+        prompt_strategy::method::OWN_TEXT,
+    ];
     type Settings = Settings;
     type Context = PromptStrategyContext;
 
@@ -85,19 +89,14 @@ impl Component for ScoreDigits {
 
 impl PromptStrategy for ScoreDigits {
     fn requests(&self, subject: &Subject) -> Result<Vec<Request>> {
-        let template = match subject {
-            Subject::Item(_) => &self.item_template,
-            Subject::User(_) => &self.user_template,
-        };
         let request = |attribute: &Attribute| {
-            let value = |name: &str| match name {
-                "attribute" => attribute.name.replace('_', " "),
-                "description" => attribute.description.clone(),
-                "low" => attribute.low.clone(),
-                "high" => attribute.high.clone(),
-                other => self.writer.value(subject, other),
+            let (question, answer_start) = self.texts(subject, attribute);
+            let prompt = match self.settings.chat {
+                true => chat(question, answer_start),
+                false => Prompt::Text(format!("{question}\n{answer_start}")),
             };
-            self.ask(template.render(&value), self.answer_start.render(&value))
+            let continuations = (0..10).map(|digit| format!(" {digit}")).collect();
+            likelihood(prompt, continuations)
         };
         Ok(self.writer.set.attributes.iter().map(request).collect())
     }
@@ -118,26 +117,66 @@ impl PromptStrategy for ScoreDigits {
         };
         Ok(scores.f_to_kind(DType::Float)?)
     }
+
+    fn measure(&self, log_probs: &Tensor, _tokens: &Tensor) -> Result<Tensor> {
+        let by_attribute = log_probs.f_unflatten(1, [-1, 10])?;
+        let digits = Tensor::f_arange(10, (log_probs.kind(), log_probs.device()))?;
+        let expected = by_attribute
+            .f_softmax(-1, DType::Float)?
+            .f_mul(&digits)?
+            .f_sum_dim_intlist([-1].as_slice(), false, DType::Float)?;
+        Ok(expected.f_div_scalar(9.0)?)
+    }
+
+    /// What an answer begins with, after the question.
+    fn own_text(&self, subject: &Subject) -> Result<Vec<Request>> {
+        let request = |attribute: &Attribute| {
+            let (question, answer_start) = self.texts(subject, attribute);
+            if answer_start.is_empty() {
+                return None;
+            }
+            Some(match self.settings.chat {
+                true => likelihood(chat(question, String::new()), vec![answer_start]),
+                false => likelihood(Prompt::Text(question), vec![format!("\n{answer_start}")]),
+            })
+        };
+        let attributes = self.writer.set.attributes.iter();
+        Ok(attributes.filter_map(request).collect())
+    }
 }
 
 impl ScoreDigits {
-    fn ask(&self, question: String, answer_start: String) -> Request {
-        let prompt = match self.settings.chat {
-            true => Prompt::Chat {
-                messages: vec![Message {
-                    role: Role::User,
-                    content: question,
-                }],
-                answer_start,
-            },
-            false => Prompt::Text(format!("{question}\n{answer_start}")),
+    /// The question about an attribute, and what the answer begins with.
+    fn texts(&self, subject: &Subject, attribute: &Attribute) -> (String, String) {
+        let template = match subject {
+            Subject::Item(_) => &self.item_template,
+            Subject::User(_) => &self.user_template,
         };
-        Request {
-            prompt,
-            ask: Ask::Likelihood {
-                continuations: (0..10).map(|digit| format!(" {digit}")).collect(),
-            },
-        }
+        let value = |name: &str| match name {
+            "attribute" => attribute.name.replace('_', " "),
+            "description" => attribute.description.clone(),
+            "low" => attribute.low.clone(),
+            "high" => attribute.high.clone(),
+            other => self.writer.value(subject, other),
+        };
+        (template.render(&value), self.answer_start.render(&value))
+    }
+}
+
+fn chat(question: String, answer_start: String) -> Prompt {
+    Prompt::Chat {
+        messages: vec![Message {
+            role: Role::User,
+            content: question,
+        }],
+        answer_start,
+    }
+}
+
+fn likelihood(prompt: Prompt, continuations: Vec<String>) -> Request {
+    Request {
+        prompt,
+        ask: Ask::Likelihood { continuations },
     }
 }
 

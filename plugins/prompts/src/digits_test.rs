@@ -122,3 +122,53 @@ fn answers_of_another_sort_are_refused() {
     );
     assert!(strategy(|_| ()).read(&item, &[answer([0.0; 10])]).is_err());
 }
+
+#[test]
+fn measuring_is_reading_with_gradients() {
+    let log_probs = (0..30)
+        .map(|i| -0.1 - f64::from((i * 7) % 13))
+        .collect::<Vec<_>>();
+    let answers: Vec<Answer> = log_probs
+        .chunks(10)
+        .map(|part| answer(part.try_into().unwrap()))
+        .collect();
+    let strategy = strategy(|_| ());
+    let reading = strategy.read(&Subject::User(Vec::new()), &answers).unwrap();
+    let read: Vec<f32> = reading.values.into_iter().flatten().collect();
+    let values: Vec<f32> = log_probs.iter().map(|&v| v as f32).collect();
+    let log_probs = Tensor::from_slice(&values)
+        .view([1, 30])
+        .set_requires_grad(true);
+    let measured = strategy
+        .measure(&log_probs, &log_probs.ones_like())
+        .unwrap();
+    assert!(
+        measured
+            .detach()
+            .view(-1)
+            .allclose(&Tensor::from_slice(&read), 1e-5, 1e-6, false)
+    );
+    measured.get(0).get(1).backward();
+    let gradient = log_probs.grad().view([3, 10]);
+    assert!(gradient.get(1).get(9).double_value(&[]) > 0.0);
+    assert_eq!(gradient.get(0).abs().max().double_value(&[]), 0.0);
+}
+
+#[test]
+fn its_own_words_are_what_the_answer_begins_with() {
+    let item = Subject::Item(film("Up", "2009"));
+    let own = strategy(|s| s.chat = true).own_text(&item).unwrap();
+    let (Prompt::Chat { answer_start, .. }, Ask::Likelihood { continuations }) =
+        (&own[0].prompt, &own[0].ask)
+    else {
+        panic!("a chat")
+    };
+    assert_eq!((own.len(), answer_start.as_str()), (3, ""));
+    assert_eq!(continuations, &["Rating from 0 to 9:"]);
+    let none = strategy(|s| s.answer_start = "{attribute}".to_owned());
+    let own = none.own_text(&item).unwrap();
+    let Ask::Likelihood { continuations } = &own[2].ask else {
+        panic!("likelihoods")
+    };
+    assert_eq!(continuations, &["\nplot complexity"]);
+}

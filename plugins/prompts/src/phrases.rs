@@ -9,7 +9,7 @@ use crate::calibration::{
 };
 
 use crate::template::Template;
-use crate::text::{ITEM, USER, Writer};
+use crate::text::{DOMAIN, ITEM, USER, Writer};
 
 /// Settings of `score_phrases`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,6 +68,10 @@ impl Component for ScorePhrases {
     const NAME: &'static str = "score_phrases";
     const SUMMARY: &'static str =
         "Scores by the likelihood of phrases that name an attribute; for models of any size.";
+    const OPTIONAL: &'static [u32] = &[
+        prompt_strategy::method::MEASURE,
+        prompt_strategy::method::OWN_TEXT,
+    ];
     type Settings = Settings;
     type Context = PromptStrategyContext;
 
@@ -134,7 +138,7 @@ impl PromptStrategy for ScorePhrases {
         check_answers(answers, self.templates(subject).len())?;
         let mut values = Vec::with_capacity(answers.len() * self.continuations.len());
         for answer in answers {
-            values.extend(self.measure(answer)?);
+            values.extend(self.likelihoods(answer)?);
         }
         Ok(measured(values))
     }
@@ -163,10 +167,40 @@ impl PromptStrategy for ScorePhrases {
         }
         Ok(scores.f_to_kind(DType::Float)?)
     }
+
+    fn measure(&self, log_probs: &Tensor, tokens: &Tensor) -> Result<Tensor> {
+        match self.settings.per_token {
+            true => {
+                let tokens = tokens.f_clamp_min(1)?.f_to_kind(log_probs.kind())?;
+                Ok(log_probs.f_div(&tokens)?)
+            }
+            false => Ok(log_probs.shallow_clone()),
+        }
+    }
+
+    fn own_text(&self, subject: &Subject) -> Result<Vec<Request>> {
+        let mut requests = Vec::new();
+        for template in self.templates(subject) {
+            let values = |name: &str| self.writer.value(subject, name);
+            let mut before = String::new();
+            for piece in template.pieces(&values, &|name| DOMAIN.contains(&name)) {
+                if piece.own && !before.is_empty() {
+                    requests.push(Request {
+                        prompt: Prompt::Text(before.clone()),
+                        ask: Ask::Likelihood {
+                            continuations: vec![piece.text.clone()],
+                        },
+                    });
+                }
+                before.push_str(&piece.text);
+            }
+        }
+        Ok(requests)
+    }
 }
 
 impl ScorePhrases {
-    fn measure(&self, answer: &Answer) -> Result<Vec<Option<f32>>> {
+    fn likelihoods(&self, answer: &Answer) -> Result<Vec<Option<f32>>> {
         let Answer::Likelihood { log_probs, tokens } = answer else {
             return Err(Error::invalid(
                 "expected likelihoods, found a written answer",

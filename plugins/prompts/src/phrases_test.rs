@@ -50,6 +50,61 @@ fn an_item_is_asked_about_with_all_phrases_at_once() {
 }
 
 #[test]
+fn its_own_words_are_told_each_after_what_stands_before() {
+    let history = vec![film("Up", "2009"), film("Heat", "")];
+    let own = strategy(|_| ()).own_text(&Subject::User(history)).unwrap();
+    let [request] = own.as_slice() else {
+        panic!("one")
+    };
+    let before = "Someone who watched \"Up (2009)\" and \"Heat\"";
+    assert_eq!(request.prompt, Prompt::Text(before.to_owned()));
+    let continuations = vec![" likes movies known for their".to_owned()];
+    assert_eq!(request.ask, Ask::Likelihood { continuations });
+    let item = Subject::Item(film("Up", "2009"));
+    let own = strategy(|_| ()).own_text(&item).unwrap();
+    let pieces: Vec<(String, String)> = own
+        .into_iter()
+        .map(|request| match (request.prompt, request.ask) {
+            (Prompt::Text(before), Ask::Likelihood { mut continuations }) => {
+                (before, continuations.remove(0))
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let piece = |before: &str, own: &str| (before.to_owned(), own.to_owned());
+    let expected = [
+        piece("The movie \"Up", " ("),
+        piece("The movie \"Up (2009", ")\" is best known for its"),
+    ];
+    assert_eq!(pieces, expected);
+}
+
+#[test]
+fn measuring_carries_gradients_and_divides_by_tokens_where_told() {
+    let tokens = Tensor::from_slice(&[1i64, 2, 3, 1, 2, 3]).view([1, 6]);
+    let whole = raw(1, 6).set_requires_grad(true);
+    let measured = strategy(|_| ()).measure(&whole, &tokens).unwrap();
+    assert!(measured.equal(&whole));
+    let each = strategy(|s| s.per_token = true);
+    let measured = each.measure(&whole, &tokens).unwrap();
+    measured.sum(DType::Float).backward();
+    let expected = Tensor::from_slice(&[1.0f32, 0.5, 1.0 / 3.0, 1.0, 0.5, 1.0 / 3.0]);
+    assert!(close(&whole.grad(), &expected.view([1, 6])));
+
+    // A score moves with each of its own phrases, and not with those of a reference.
+    let (raw, reference) = (raw(2, 6).set_requires_grad(true), raw(9, 6));
+    let scores = strategy(|_| ()).calibrate(&raw, &reference).unwrap();
+    scores.get(0).get(1).backward();
+    let gradient = raw.grad();
+    assert!(gradient.get(0).get(2).double_value(&[]) > 0.0);
+    assert!(
+        gradient.get(0).get(0).double_value(&[]) < 0.0,
+        "the subject's mean is taken away"
+    );
+    assert_eq!(gradient.get(1).abs().max().double_value(&[]), 0.0);
+}
+
+#[test]
 fn what_an_item_lacks_is_left_out() {
     let requests = strategy(|_| ())
         .requests(&Subject::Item(film("Up", "")))

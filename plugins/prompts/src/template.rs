@@ -18,6 +18,15 @@ enum Part {
     Optional(Vec<Part>),
 }
 
+/// A piece of a filled template.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    /// Its text.
+    pub text: String,
+    /// Whether it is the template's own, not what was put into it.
+    pub own: bool,
+}
+
 /// Gives the value of a placeholder; empty where there is none.
 pub type Values<'a> = dyn Fn(&str) -> String + 'a;
 
@@ -70,7 +79,16 @@ impl Template {
 
     /// Fills in values.
     pub fn render(&self, values: &Values<'_>) -> String {
-        render(&self.parts, values).0
+        let pieces = self.pieces(values, &|_| true);
+        pieces.into_iter().map(|piece| piece.text).collect()
+    }
+
+    /// Fills in values and keeps apart what is the template's own: its text, and the values of placeholders that `own`
+    /// names.
+    pub fn pieces(&self, values: &Values<'_>, own: &dyn Fn(&str) -> bool) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        fill(&self.parts, values, own, &mut pieces);
+        pieces
     }
 }
 
@@ -81,25 +99,42 @@ fn push(parts: &mut Vec<Part>, c: char) {
     }
 }
 
-/// The text, and whether every placeholder outside of optional parts had a value.
-fn render(parts: &[Part], values: &Values<'_>) -> (String, bool) {
-    let (mut text, mut whole) = (String::new(), true);
+/// Adds the pieces of some parts; tells whether every placeholder outside of optional parts had a value.
+fn fill(
+    parts: &[Part],
+    values: &Values<'_>,
+    own: &dyn Fn(&str) -> bool,
+    pieces: &mut Vec<Piece>,
+) -> bool {
+    let mut whole = true;
     for part in parts {
         match part {
-            Part::Text(t) => text.push_str(t),
+            Part::Text(text) => join(pieces, text, true),
             Part::Value(name) => {
                 let value = values(name);
                 whole &= !value.is_empty();
-                text.push_str(&value);
+                join(pieces, &value, own(name));
             }
             Part::Optional(inner) => {
-                if let (filled, true) = render(inner, values) {
-                    text.push_str(&filled);
+                let mut filled = Vec::new();
+                if fill(inner, values, own, &mut filled) {
+                    filled.iter().for_each(|p| join(pieces, &p.text, p.own));
                 }
             }
         }
     }
-    (text, whole)
+    whole
+}
+
+fn join(pieces: &mut Vec<Piece>, text: &str, own: bool) {
+    match pieces.last_mut() {
+        _ if text.is_empty() => {}
+        Some(last) if last.own == own => last.text.push_str(text),
+        _ => pieces.push(Piece {
+            text: text.to_owned(),
+            own,
+        }),
+    }
 }
 
 fn check(place: &str, name: &str, known: &[&str]) -> Result<()> {
@@ -155,6 +190,22 @@ mod tests {
         assert_eq!(render("{items}[ ({year})].", "2009"), "items (2009).");
         assert_eq!(render("{items}[ ({year}, {items})].", ""), "items.");
         assert_eq!(render("{items} ({year})", ""), "items ()");
+    }
+
+    #[test]
+    fn its_own_text_is_kept_apart() {
+        let template = Template::parse("t", "The {items} “{title}”[ ({year})] end", &KNOWN);
+        let values = |name: &str| name.to_uppercase();
+        let pieces = template.unwrap().pieces(&values, &|name| name == "items");
+        let pieces: Vec<_> = pieces.iter().map(|p| (p.text.as_str(), p.own)).collect();
+        let expected = [
+            ("The ITEMS “", true),
+            ("TITLE", false),
+            ("” (", true),
+            ("YEAR", false),
+            (") end", true),
+        ];
+        assert_eq!(pieces, expected);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use serde_json::Value;
 pub const ITEM: [&str; 6] = ["title", "year", "categories", "item", "items", "verb"];
 /// Placeholders that a user fills.
 pub const USER: [&str; 4] = ["history", "item", "items", "verb"];
+/// Placeholders whose values are the same for all subjects.
+pub const DOMAIN: [&str; 3] = ["item", "items", "verb"];
 
 /// Articles that catalogues put behind a title: `Matrix, The`.
 const ARTICLES: [&str; 15] = [

@@ -55,12 +55,40 @@ impl Scorer<'_> {
         let asking = self.asking()?;
         let item = |i: usize| Some(Subject::Item(item_text(i as u32)));
         let measured = asking.measure("Asking about items", split.n_items, &item)?;
-        let (items, item_tally) = self.calibrate("items", measured, split.n_items)?;
+        let (items, tally) = self.calibrate("items", measured, split.n_items)?;
+        self.with_users(&asking, split, item_text, users, (items, tally))
+    }
+
+    /// Scores users as [`Scorer::score`] does, beside items that were scored before.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`].
+    pub fn score_users(
+        &self,
+        split: &Split,
+        item_text: &dyn Fn(u32) -> ItemText,
+        users: Users,
+        items: &GuidedScores,
+    ) -> Result<GuidedScores> {
+        let asking = self.asking()?;
+        let tally = items.figures.items.clone();
+        let items = items.items.f_detach()?;
+        self.with_users(&asking, split, item_text, users, (items, tally))
+    }
+
+    fn with_users(
+        &self,
+        asking: &Asking<'_>,
+        split: &Split,
+        item_text: &dyn Fn(u32) -> ItemText,
+        users: Users,
+        (items, item_tally): (Tensor, Tally),
+    ) -> Result<GuidedScores> {
         let (users, user_tally) = match users {
             Users::None => (None, None),
             Users::HistoryMean => (Some(history_mean(split, &items)?), None),
             Users::Asked => {
-                let (users, tally) = self.ask_users(&asking, split, item_text)?;
+                let (users, tally) = self.ask_users(asking, split, item_text)?;
                 (Some(users), Some(tally))
             }
         };

@@ -2,10 +2,10 @@
 
 use std::cell::OnceCell;
 
-use lapidary_sdk::Kind;
 use lapidary_sdk::kinds::{
     AttributeSet, Backbone, BackboneContext, Llm, LlmContext, LlmInfo, PromptStrategyContext,
 };
+use lapidary_sdk::{Kind, State};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -102,7 +102,16 @@ impl Chosen {
 pub struct LanguageModel {
     /// Which, with which settings.
     pub chosen: Chosen,
+    adapted: Option<Adapted>,
     made: OnceCell<Box<dyn Llm>>,
+}
+
+/// What fine-tuning made of a language model.
+struct Adapted {
+    /// Names the fine-tuning.
+    by: Fingerprint,
+    /// None in a dry run.
+    adapter: Option<State>,
 }
 
 impl LanguageModel {
@@ -113,8 +122,24 @@ impl LanguageModel {
     pub fn new(context: &Context, name: &str, settings: &Value) -> Result<Self> {
         Ok(Self {
             chosen: Chosen::new(context, Kind::Llm, name, settings)?,
+            adapted: None,
             made: OnceCell::new(),
         })
+    }
+
+    /// The same model with the adapter that the fine-tuning of that name made; none in a dry run.
+    pub(super) fn adapted(&self, by: &Fingerprint, adapter: Option<State>) -> Self {
+        let by = by.clone();
+        Self {
+            chosen: self.chosen.clone(),
+            adapted: Some(Adapted { by, adapter }),
+            made: OnceCell::new(),
+        }
+    }
+
+    /// Whether fine-tuning made it.
+    pub(super) fn is_adapted(&self) -> bool {
+        self.adapted.is_some()
     }
 
     /// The model; opens it at the first call.
@@ -122,14 +147,22 @@ impl LanguageModel {
         if let Some(llm) = self.made.get() {
             return Ok(llm.as_ref());
         }
+        let mut llm = self.make(context)?;
+        if let Some(adapter) = self.adapted.as_ref().and_then(|a| a.adapter.as_ref()) {
+            llm.load(adapter).map_err(Error::component("llm", "load"))?;
+        }
+        Ok(self.made.get_or_init(|| llm).as_ref())
+    }
+
+    /// Another instance of the model, without what fine-tuning made of it.
+    pub(super) fn make(&self, context: &Context) -> Result<Box<dyn Llm>> {
         let dirs = context.model_dirs.iter().map(|d| d.display().to_string());
         let told = LlmContext {
             device: device::name(context.device),
             model_dirs: dirs.collect(),
         };
         let Chosen { name, settings, .. } = &self.chosen;
-        let llm = context.registry.llm(name, settings, &told)?;
-        Ok(self.made.get_or_init(|| llm).as_ref())
+        context.registry.llm(name, settings, &told)
     }
 
     /// What the model is.
@@ -138,7 +171,12 @@ impl LanguageModel {
     /// [`Error::Component`] when it cannot be opened.
     pub fn info(&self, context: &Context) -> Result<LlmInfo> {
         let info = self.open(context)?.info();
-        info.map_err(Error::component("llm", "info"))
+        let mut info = info.map_err(Error::component("llm", "info"))?;
+        if let Some(adapted) = &self.adapted {
+            // Known in a dry run too, where there is no adapter to look at.
+            info.fingerprint = adapted.by.to_string();
+        }
+        Ok(info)
     }
 }
 
@@ -171,9 +209,16 @@ impl PromptStrategy {
         &self,
         context: &Context,
     ) -> Result<Box<dyn lapidary_sdk::kinds::PromptStrategy>> {
-        let told = PromptStrategyContext {
-            attributes: self.attributes.clone(),
-        };
+        self.make_for(context, self.attributes.clone())
+    }
+
+    /// The same strategy for other attributes.
+    pub(super) fn make_for(
+        &self,
+        context: &Context,
+        attributes: AttributeSet,
+    ) -> Result<Box<dyn lapidary_sdk::kinds::PromptStrategy>> {
+        let told = PromptStrategyContext { attributes };
         let Chosen { name, settings, .. } = &self.chosen;
         context.registry.prompt_strategy(name, settings, &told)
     }

@@ -6,9 +6,9 @@ use lapidary_sdk::kinds::{AttributeSet, ItemText};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Context, LanguageModel, PromptStrategy};
+use super::{Context, LanguageModel, PromptStrategy, same_split};
 use crate::data::{Dataset, Split};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
 use crate::guidance::{Cache, GuidedScores, Scorer, Users};
 
@@ -61,8 +61,48 @@ pub fn guide(
     split: &Split,
     settings: &GuideSettings,
 ) -> Result<GuidedEmbedding> {
+    guided(context, llm, strategy, data, split, settings, None)
+}
+
+/// Scores users as told, beside items that were scored before, such as by the model before it was fine-tuned: the paper
+/// freezes the items' scores.
+///
+/// # Errors
+/// As [`guide`]; [`Error::Setting`] when the items are of another split or were scored on other attributes.
+pub fn guide_users(
+    context: &Context,
+    llm: &LanguageModel,
+    strategy: &PromptStrategy,
+    data: &Dataset,
+    split: &Split,
+    settings: &GuideSettings,
+    items: &GuidedEmbedding,
+) -> Result<GuidedEmbedding> {
+    let splits = [&items.split, &split.fingerprint];
+    same_split("score", ["`items`", "the data"], splits)?;
+    let names = |set: &AttributeSet| -> Vec<String> {
+        set.attributes.iter().map(|a| a.name.clone()).collect()
+    };
+    let (found, asked) = (names(&items.attributes), names(&strategy.attributes));
+    if found != asked {
+        let (found, asked) = (found.join(", "), asked.join(", "));
+        let reason = format!("`items` were scored on {found}, users would be on {asked}");
+        return Err(Error::setting("score", reason));
+    }
+    guided(context, llm, strategy, data, split, settings, Some(items))
+}
+
+fn guided(
+    context: &Context,
+    llm: &LanguageModel,
+    strategy: &PromptStrategy,
+    data: &Dataset,
+    split: &Split,
+    settings: &GuideSettings,
+    items: Option<&GuidedEmbedding>,
+) -> Result<GuidedEmbedding> {
     let info = llm.info(context)?;
-    let fingerprint = Builder::new("guided")
+    let mut fingerprint = Builder::new("guided")
         .text("stage", VERSION)
         .part("split", &split.fingerprint)
         .part("strategy", &strategy.chosen.fingerprint)
@@ -70,14 +110,19 @@ pub fn guide(
         .part("llm", &llm.chosen.code)
         .text("model", &info.fingerprint)
         .json("attributes", &json!(strategy.attributes))
-        .json("users", &json!(settings.users))
-        .finish();
+        .json("users", &json!(settings.users));
+    if let Some(items) = items {
+        fingerprint = fingerprint.part("items", &items.fingerprint);
+    }
+    let fingerprint = fingerprint.finish();
     let inputs = json!({
         "split": split.fingerprint, "strategy": strategy.chosen.name, "settings": strategy.chosen.settings,
         "llm": llm.chosen.name, "model": info, "domain": strategy.attributes.domain, "users": settings.users,
+        "items": items.map(|items| &items.fingerprint),
     });
     let content = context.stage("guided", &fingerprint, inputs, |_| {
-        score(context, llm, strategy, data, split, settings)?.to_content()
+        let items = items.and_then(|items| items.scores.as_deref());
+        score(context, llm, strategy, data, split, settings, items)?.to_content()
     })?;
     let scores = content
         .map(|c| GuidedScores::from_content(&c))
@@ -98,6 +143,7 @@ fn score(
     data: &Dataset,
     split: &Split,
     settings: &GuideSettings,
+    items: Option<&GuidedScores>,
 ) -> Result<GuidedScores> {
     let made = strategy.make(context)?;
     let cache = Cache::open(&context.store.root().join("answers.sqlite"))?;
@@ -109,12 +155,18 @@ fn score(
         cache: &cache,
         batch: settings.batch,
     };
-    // Read at once: an item stands in many histories, and a damaged text must stop the scoring.
-    let texts = (0..split.n_items as u32)
-        .map(|item| item_text(data, item))
-        .collect::<Result<Vec<ItemText>>>()?;
+    let texts = item_texts(data, split)?;
     let text = |item: u32| texts[item as usize].clone();
-    scorer.score(split, &text, settings.users)
+    match items {
+        Some(items) => scorer.score_users(split, &text, settings.users, items),
+        None => scorer.score(split, &text, settings.users),
+    }
+}
+
+/// The texts of all items. Read at once: an item stands in many histories, and a damaged text must stop the work.
+pub(super) fn item_texts(data: &Dataset, split: &Split) -> Result<Vec<ItemText>> {
+    let items = 0..split.n_items as u32;
+    items.map(|item| item_text(data, item)).collect()
 }
 
 /// Text of an item as prompt strategies read it.

@@ -1,5 +1,6 @@
 //! The stages of an experiment. Each names its result by a fingerprint of all that goes in, and loads it from the store
 //! or makes it: [`embed`] (or [`precomputed`]) → [`guide`] (or [`bring_scores`]) → [`refine`] → [`train`] → [`evaluate`].
+//! [`fine_tune`] makes a language model for another round of [`guide`].
 //!
 //! What a stage returns carries its fingerprint and the split it was made from; a later stage refuses parts of different
 //! splits. In a dry run everything that can be checked is checked, and the values are missing.
@@ -16,17 +17,19 @@ mod refine;
 #[cfg(test)]
 mod tests;
 mod train;
+mod tune;
 
 pub use base::{BaseEmbedding, embed, embed_with_backbone};
 pub use bring::bring_scores;
 pub use component::{Chosen, LanguageModel, PromptStrategy};
 pub use context::Context;
 pub use evaluate::{Evaluation, evaluate, evaluate_popularity};
-pub use guide::{GuideSettings, GuidedEmbedding, guide, item_text};
+pub use guide::{GuideSettings, GuidedEmbedding, guide, guide_users, item_text};
 pub use precomputed::{Missing, PrecomputedSettings, precomputed};
 pub use recommender::{Reason, Reasons, Recommended, Recommender};
 pub use refine::{RefinedEmbedding, refine};
 pub use train::{Start, train};
+pub use tune::{Tuned, fine_tune};
 
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;

@@ -1,10 +1,13 @@
 //! What components give back, checked against `ABI.md` before anyone uses it. The registry puts a check around every
 //! instance that it makes, wherever the component is from, so nobody else needs to look.
 
+mod training;
+
 use lapidary_sdk::kinds::{
     Answer, Answers, Ask, Backbone, BackboneContext, BaseEmbedder, BaseEmbedderContext,
-    BaseEmbeddings, Interactions, Llm, LlmContext, LlmInfo, Objective, PromptStrategy,
-    PromptStrategyContext, Reading, Reducer, ReducerContext, Request, Subject,
+    BaseEmbeddings, Interactions, Llm, LlmContext, LlmInfo, LogLikelihoods, LoraSettings,
+    Objective, PromptStrategy, PromptStrategyContext, Reading, Reducer, ReducerContext, Request,
+    Subject,
 };
 use lapidary_sdk::{Error, Result, State, Stateful};
 use tch::{Device, Kind as DType, Tensor};
@@ -37,8 +40,9 @@ pub(super) fn base_embedder(
     Ok(Box::new(Checked { inner, by, facts }))
 }
 
-pub(super) fn llm(inner: Box<dyn Llm>, by: String, _: &LlmContext) -> Result<Box<dyn Llm>> {
-    let (by, facts) = (By(by), ());
+pub(super) fn llm(inner: Box<dyn Llm>, by: String, context: &LlmContext) -> Result<Box<dyn Llm>> {
+    let facts = lapidary_sdk::device(&context.device)?;
+    let by = By(by);
     Ok(Box::new(Checked { inner, by, facts }))
 }
 
@@ -86,18 +90,7 @@ impl Backbone for Checked<dyn Backbone, Device> {
 
     fn parameters(&self) -> Result<Vec<(String, Tensor)>> {
         let parameters = self.inner.parameters()?;
-        let method = "parameters";
-        for (name, tensor) in &parameters {
-            let sizes = tensor.size();
-            let shape: Vec<_> = sizes.iter().map(|&size| ("", size)).collect();
-            self.by.output(method, name, tensor, &shape, self.facts)?;
-            if !tensor.requires_grad() || !tensor.f_is_leaf()? {
-                let text = format!(
-                    "parameter `{name}` cannot be trained: it must require gradients and not be computed from others"
-                );
-                return Err(self.by.error(method, text));
-            }
-        }
+        self.by.trainable("parameters", &parameters, self.facts)?;
         Ok(parameters)
     }
 
@@ -137,7 +130,8 @@ impl BaseEmbedder for Checked<dyn BaseEmbedder, (i64, i64, Device)> {
     }
 }
 
-impl Llm for Checked<dyn Llm, ()> {
+/// Knows the device.
+impl Llm for Checked<dyn Llm, Device> {
     fn info(&self) -> Result<LlmInfo> {
         self.inner.info()
     }
@@ -159,6 +153,21 @@ impl Llm for Checked<dyn Llm, ()> {
             return Err(self.by.error("answer_some", text));
         }
         Ok(some)
+    }
+
+    fn adapt(&mut self, settings: &LoraSettings) -> Result<Vec<(String, Tensor)>> {
+        let parameters = self.inner.adapt(settings)?;
+        self.by.trainable("adapt", &parameters, self.facts)?;
+        match parameters.is_empty() {
+            true => Err(self.by.error("adapt", "gave nothing to train".to_owned())),
+            false => Ok(parameters),
+        }
+    }
+
+    fn log_likelihoods(&self, requests: &[Request]) -> Result<LogLikelihoods> {
+        let given = self.inner.log_likelihoods(requests)?;
+        self.by.likelihoods(requests, &given, self.facts)?;
+        Ok(given)
     }
 }
 
@@ -195,6 +204,18 @@ impl PromptStrategy for Checked<dyn PromptStrategy, i64> {
         self.by
             .output("calibrate", "scores", &scores, &shape, device)?;
         Ok(scores)
+    }
+
+    fn measure(&self, log_probs: &Tensor, tokens: &Tensor) -> Result<Tensor> {
+        let raw = self.inner.measure(log_probs, tokens)?;
+        let shape = [("N", rows(log_probs)), ("r", ANY)];
+        let device = log_probs.device();
+        self.by.output("measure", "raw", &raw, &shape, device)?;
+        Ok(raw)
+    }
+
+    fn own_text(&self, subject: &Subject) -> Result<Vec<Request>> {
+        self.inner.own_text(subject)
     }
 }
 

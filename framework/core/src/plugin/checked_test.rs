@@ -196,6 +196,72 @@ fn language_models_that_fail_midway() {
     );
 }
 
+/// What is trained, and what comes of it.
+type Trained = (Vec<(String, Tensor)>, Tensor, Vec<u32>);
+
+impl Llm for Told<Trained> {
+    fn info(&self) -> Result<LlmInfo> {
+        Err(Error::invalid("nobody asks"))
+    }
+
+    fn answer(&self, _: &[Request]) -> Result<Vec<Answer>> {
+        Err(Error::invalid("nobody asks"))
+    }
+
+    fn adapt(&mut self, _: &LoraSettings) -> Result<Vec<(String, Tensor)>> {
+        let share = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+        Ok(self.0.0.iter().map(share).collect())
+    }
+
+    fn log_likelihoods(&self, _: &[Request]) -> Result<LogLikelihoods> {
+        Ok(LogLikelihoods {
+            log_probs: self.0.1.shallow_clone(),
+            tokens: self.0.2.clone(),
+        })
+    }
+}
+
+#[test]
+fn language_models_that_are_trained() {
+    let make = |parameters: &[Tensor], log_probs, tokens: &[u32]| {
+        let parameters = parameters
+            .iter()
+            .map(|t| ("a".to_owned(), t.shallow_clone()));
+        let told = Told((parameters.collect(), log_probs, tokens.to_vec()));
+        let context = context(serde_json::json!({"device": "cpu", "model_dirs": []}));
+        llm(Box::new(told), by(), &context).unwrap()
+    };
+    let settings = LoraSettings {
+        targets: Vec::new(),
+        rank: 1,
+        alpha: 1.0,
+        seed: 0,
+    };
+    let asks: Vec<Request> = serde_json::from_value(serde_json::json!([
+        {"prompt": {"text": "x"}, "ask": {"likelihood": {"continuations": ["a", "b"]}}},
+        {"prompt": {"text": "y"}, "ask": {"likelihood": {"continuations": ["c"]}}},
+    ]))
+    .unwrap();
+    let leaf = zeros(&[2]).set_requires_grad(true);
+    let mut good = make(&[leaf.shallow_clone()], zeros(&[3]), &[1, 1, 1]);
+    assert!(good.adapt(&settings).is_ok() && good.log_likelihoods(&asks).is_ok());
+    let text = "adapt: gave nothing to train";
+    assert_eq!(refused(make(&[], zeros(&[3]), &[]).adapt(&settings)), text);
+    let frozen = refused(make(&[zeros(&[2])], zeros(&[3]), &[]).adapt(&settings));
+    assert!(
+        frozen.starts_with("adapt: parameter `a` cannot be trained"),
+        "{frozen}"
+    );
+    assert_eq!(
+        refused(make(&[], zeros(&[2]), &[1, 1, 1]).log_likelihoods(&asks)),
+        "log_likelihoods: output `log_probs`: expected f32 [T=3], found f32 [2]"
+    );
+    assert_eq!(
+        refused(make(&[], zeros(&[3]), &[1, 1]).log_likelihoods(&asks)),
+        "log_likelihoods: gave 2 numbers of tokens for 3 continuations"
+    );
+}
+
 impl PromptStrategy for Told<Tensor> {
     fn requests(&self, _: &Subject) -> Result<Vec<Request>> {
         Ok(Vec::new())

@@ -110,7 +110,7 @@ impl Adam {
     }
 
     /// The state by name, and the steps of each parameter.
-    pub(super) fn state(&self) -> (Vec<(String, Tensor)>, BTreeMap<String, i32>) {
+    pub(crate) fn state(&self) -> (Vec<(String, Tensor)>, BTreeMap<String, i32>) {
         let tensors = self.state.iter().flat_map(|(name, m)| {
             [
                 (format!("exp_avg.{name}"), m.first.shallow_clone()),
@@ -122,7 +122,7 @@ impl Adam {
     }
 
     /// Takes over a state; `find` gives a tensor of that name on the device.
-    pub(super) fn load(
+    pub(crate) fn load(
         &mut self,
         steps: &BTreeMap<String, i32>,
         find: &dyn Fn(&str) -> Result<Tensor>,

@@ -14,7 +14,7 @@ use crate::fingerprint::Fingerprint;
 const KEPT: usize = 2;
 
 /// The checkpoints of one run, in a folder that other runs may share.
-pub(super) struct Checkpoints {
+pub(crate) struct Checkpoints {
     folder: PathBuf,
     run: Fingerprint,
 }

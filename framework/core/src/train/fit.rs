@@ -376,7 +376,7 @@ fn copies(model: &Model) -> Result<Vec<(String, Tensor)>> {
 }
 
 /// Whether all values are numbers; looks at the device once.
-fn all_finite(tensors: &[(String, Tensor)]) -> Result<bool> {
+pub(crate) fn all_finite(tensors: &[(String, Tensor)]) -> Result<bool> {
     let _no_grad = tch::no_grad_guard();
     let sums = tensors
         .iter()

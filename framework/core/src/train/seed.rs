@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// What a seed is for; choices of different purposes are independent.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// The order of users in an epoch.
     Order = 1,
     /// libtorch's generator in a step: dropout, sampled negatives.
@@ -18,6 +18,10 @@ pub(super) enum Purpose {
     Table = 5,
     /// A backbone's first weights.
     Weights = 6,
+    /// The sample of users for fine-tuning.
+    Users = 7,
+    /// A user's sampled items in fine-tuning.
+    Negatives = 8,
 }
 
 /// Mixes numbers into a seed (SplitMix64's finaliser, Steele et al. 2014).
@@ -35,7 +39,7 @@ pub(super) fn mix(seed: u64, purpose: Purpose, place: [u64; 2]) -> u64 {
 }
 
 /// A generator for one purpose and place.
-pub(super) fn rng(seed: u64, purpose: Purpose, place: [u64; 2]) -> ChaCha8Rng {
+pub(crate) fn rng(seed: u64, purpose: Purpose, place: [u64; 2]) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(mix(seed, purpose, place))
 }
 

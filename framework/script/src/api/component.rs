@@ -53,10 +53,7 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
     let llm = move |_: &Lua, (name, given): (String, Option<Table>)| {
         let settings = settings_of(given.as_ref(), &name)?;
         let llm = LanguageModel::new(&s.context, &name, &settings);
-        Ok(LlmHandle {
-            llm: llm.map_err(raise)?,
-            session: Rc::clone(&s),
-        })
+        Ok(LlmHandle::new(&s, Rc::new(llm.map_err(raise)?)))
     };
     api.raw_set("llm", lua.create_function(llm)?)?;
 
@@ -226,9 +223,19 @@ impl UserData for ReducerHandle {
 }
 
 /// A language model by name.
+#[derive(Clone)]
 pub(super) struct LlmHandle {
-    pub llm: LanguageModel,
+    pub llm: Rc<LanguageModel>,
     session: Rc<Session>,
+}
+
+impl LlmHandle {
+    pub fn new(session: &Rc<Session>, llm: Rc<LanguageModel>) -> Self {
+        Self {
+            llm,
+            session: Rc::clone(session),
+        }
+    }
 }
 
 impl Object for LlmHandle {

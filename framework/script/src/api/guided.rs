@@ -5,17 +5,20 @@ use std::rc::Rc;
 use lapidary_core::Error;
 use lapidary_core::guidance::attributes;
 use lapidary_core::pipeline::{
-    GuideSettings, GuidedEmbedding, PromptStrategy, bring_scores, guide,
+    GuideSettings, GuidedEmbedding, PromptStrategy, bring_scores, fine_tune, guide, guide_users,
 };
-use mlua::{FromLua, Lua, Table, UserData, UserDataFields, UserDataMethods, Value};
+use lapidary_core::settings;
+use lapidary_core::tune::TuneSettings;
+use mlua::{FromLua, Lua, Table, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
 use serde_json::Value as Json;
 use tch::Tensor;
 
 use super::component::LlmHandle;
 use super::data::{Parts, SplitHandle};
 use super::tensor::TensorHandle;
-use crate::convert::{raise, read, settings_of, take, to_lua};
-use crate::object::{Arg, Object, name_it, refuse_others};
+use super::tuned::TunedHandle;
+use crate::convert::{raise, settings_but, settings_of, take, take_seed, to_lua};
+use crate::object::{Arg, Object, name_it, refuse_others, unexpected};
 use crate::session::Session;
 
 pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
@@ -92,19 +95,41 @@ impl PromptHandle {
         llm: &LlmHandle,
         parts: &Rc<Parts>,
         settings: &GuideSettings,
+        items: Option<&GuidedEmbedding>,
     ) -> lapidary_core::Result<GuidedHandle> {
         let (context, Parts { data, split, .. }) = (&self.session.context, parts.as_ref());
+        let (llm, strategy) = (&llm.llm, &self.strategy);
+        let guided = match items {
+            Some(items) => guide_users(context, llm, strategy, data, split, settings, items),
+            None => guide(context, llm, strategy, data, split, settings),
+        };
         Ok(GuidedHandle {
-            guided: guide(context, &llm.llm, &self.strategy, data, split, settings)?,
+            guided: guided?,
             parts: Rc::clone(parts),
         })
+    }
+
+    fn fine_tune(
+        &self,
+        llm: &LlmHandle,
+        parts: &Rc<Parts>,
+        guided: &GuidedHandle,
+        mut given: Json,
+    ) -> lapidary_core::Result<TunedHandle> {
+        let (context, Parts { data, split, .. }) = (&self.session.context, parts.as_ref());
+        let seed = take_seed(&mut given, context.seed, "fine_tune")?;
+        let settings: TuneSettings = settings::read(given, "fine_tune")?;
+        let settings = TuneSettings { seed, ..settings };
+        let (strategy, guided) = (&self.strategy, &guided.guided);
+        let tuned = fine_tune(context, &llm.llm, strategy, guided, data, split, &settings)?;
+        Ok(TunedHandle::new(&self.session, tuned))
     }
 }
 
 impl Object for PromptHandle {
     const NAME: &'static str = "a prompt strategy";
     const FROM: &'static str = "lapidary.prompt(name, { attributes = file })";
-    const MEMBERS: &'static [&'static str] = &["score"];
+    const MEMBERS: &'static [&'static str] = &["score", "fine_tune"];
 }
 
 impl UserData for PromptHandle {
@@ -117,10 +142,38 @@ impl UserData for PromptHandle {
         methods.add_method(
             "score",
             |_, p, (llm, split, given): (Arg<LlmHandle>, Arg<SplitHandle>, Option<Table>)| {
-                let given: GuideSettings = read(given.as_ref(), "score")?;
-                p.score(&llm, &split.parts, &given).map_err(raise)
+                let items = items(given.as_ref())?;
+                let rest = settings_but(given.as_ref(), &["items"], "score")?;
+                let rest: GuideSettings = settings::read(rest, "score").map_err(raise)?;
+                let items = items.as_ref().map(|items| &items.guided);
+                p.score(&llm, &split.parts, &rest, items).map_err(raise)
             },
         );
+        methods.add_method(
+            "fine_tune",
+            |_,
+             p,
+             (llm, split, guided, given): (
+                Arg<LlmHandle>,
+                Arg<SplitHandle>,
+                Arg<GuidedHandle>,
+                Option<Table>,
+            )| {
+                let given = settings_of(given.as_ref(), "fine_tune")?;
+                p.fine_tune(&llm, &split.parts, &guided, given)
+                    .map_err(raise)
+            },
+        );
+    }
+}
+
+/// The guided scores under `items`, if there are any.
+fn items(given: Option<&Table>) -> mlua::Result<Option<UserDataRef<GuidedHandle>>> {
+    let Some(table) = given else { return Ok(None) };
+    match table.raw_get("items")? {
+        Value::Nil => Ok(None),
+        Value::UserData(data) if data.is::<GuidedHandle>() => data.borrow().map(Some),
+        other => Err(unexpected::<GuidedHandle>("score, `items`", &other)),
     }
 }
 

@@ -10,6 +10,7 @@ mod precomputed;
 mod refined;
 mod run;
 mod tensor;
+mod tuned;
 
 use std::rc::Rc;
 

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
+use super::adaptation::{LogLikelihoods, LogLikelihoodsReply, LoraSettings};
 use crate::component::{Component, Kind, Method, Stateful};
 use crate::error::{Error, Result};
 use crate::serve::{Incoming, Serve};
@@ -30,6 +32,27 @@ pub trait Llm: Stateful {
     /// When nothing was answered.
     fn answer_some(&self, requests: &[Request]) -> Result<Answers> {
         Ok(Answers::all(self.answer(requests)?))
+    }
+
+    /// Makes the model trainable: gives it an adapter and hands out the adapter's tensors by name. They share storage with
+    /// the model's own: the host reads their gradients and updates them in place, and from then on the model answers with
+    /// what they hold. [`Stateful::save`] then gives the adapter, and [`Stateful::load`] puts one into a model without:
+    /// tensors by PEFT's names, and PEFT's `adapter_config.json` as the JSON value. Optional, together with
+    /// [`Llm::log_likelihoods`].
+    ///
+    /// # Errors
+    /// When a target is no linear map of the model, or it has an adapter already.
+    fn adapt(&mut self, _: &LoraSettings) -> Result<Vec<(String, Tensor)>> {
+        Err(Error::Unsupported(method::ADAPT))
+    }
+
+    /// The same numbers that [`Llm::answer`] gives for [`Ask::Likelihood`], as a tensor through which gradients flow to
+    /// what [`Llm::adapt`] handed out. Optional, together with it.
+    ///
+    /// # Errors
+    /// When a request asks for something else or is longer than the context, or the model fails.
+    fn log_likelihoods(&self, _: &[Request]) -> Result<LogLikelihoods> {
+        Err(Error::Unsupported(method::LOG_LIKELIHOODS))
     }
 }
 
@@ -215,9 +238,13 @@ pub mod method {
     pub const ANSWER: u32 = 2;
     /// `answer_some`, optional.
     pub const ANSWER_SOME: u32 = 3;
+    /// `adapt`, optional.
+    pub const ADAPT: u32 = 4;
+    /// `log_likelihoods`, optional.
+    pub const LOG_LIKELIHOODS: u32 = 5;
 }
 
-/// Arguments of `answer` and `answer_some`.
+/// Arguments of `answer`, `answer_some` and `log_likelihoods`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AnswerArguments {
     /// The requests.
@@ -237,6 +264,14 @@ pub fn methods() -> Vec<Method> {
         Method::new(method::INFO, "info", &[], &[]),
         Method::new(method::ANSWER, "answer", &[], &[]),
         Method::new(method::ANSWER_SOME, "answer_some", &[], &[]).optional(),
+        Method::new(method::ADAPT, "adapt", &[], &["* f32 [...]"]).optional(),
+        Method::new(
+            method::LOG_LIKELIHOODS,
+            "log_likelihoods",
+            &[],
+            &["log_probs f32 [T]"],
+        )
+        .optional(),
     ]
 }
 
@@ -258,6 +293,18 @@ impl<T: Component<Context = LlmContext> + Llm> Serve<T> for LlmKind {
             method::ANSWER_SOME => {
                 let AnswerArguments { requests } = call.arguments()?;
                 call.reply(&instance.answer_some(&requests)?)
+            }
+            method::ADAPT => {
+                for (name, tensor) in instance.adapt(&call.arguments()?)? {
+                    call.give(&name, tensor)?;
+                }
+                Ok(())
+            }
+            method::LOG_LIKELIHOODS => {
+                let AnswerArguments { requests } = call.arguments()?;
+                let LogLikelihoods { log_probs, tokens } = instance.log_likelihoods(&requests)?;
+                call.give("log_probs", log_probs)?;
+                call.reply(&LogLikelihoodsReply { tokens })
             }
             other => Err(Error::Unsupported(other)),
         }

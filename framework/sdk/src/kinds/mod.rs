@@ -1,5 +1,6 @@
 //! The five kinds of component: one trait each, and how its methods cross the boundary.
 
+pub mod adaptation;
 pub mod backbone;
 pub mod base_embedder;
 mod histories;
@@ -7,6 +8,7 @@ pub mod llm;
 pub mod prompt_strategy;
 pub mod reducer;
 
+pub use adaptation::{LogLikelihoods, LoraSettings};
 pub use backbone::{Backbone, BackboneContext, Objective};
 pub use base_embedder::{BaseEmbedder, BaseEmbedderContext, BaseEmbeddings, Interactions};
 pub use histories::Histories;

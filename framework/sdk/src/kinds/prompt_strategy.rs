@@ -37,6 +37,28 @@ pub trait PromptStrategy: Stateful {
     /// # Errors
     /// When a shape does not fit.
     fn calibrate(&self, raw: &Tensor, reference: &Tensor) -> Result<Tensor>;
+
+    /// What [`PromptStrategy::read`] makes of likelihoods, as an operation through which gradients flow: for fine-tuning.
+    /// Optional; so is [`PromptStrategy::own_text`].
+    ///
+    /// # Shapes
+    /// `log_probs` f32 `[N,c]` the log-probabilities of c continuations, in the order of the requests about one subject;
+    /// `tokens` i64 `[N,c]` their numbers of tokens; result f32 `[N,r]`.
+    ///
+    /// # Errors
+    /// When a shape does not fit.
+    fn measure(&self, _log_probs: &Tensor, _tokens: &Tensor) -> Result<Tensor> {
+        Err(Error::Unsupported(method::MEASURE))
+    }
+
+    /// Asks how likely the words are that the template itself brings, each after what stands before it: fine-tuning keeps
+    /// them likely, so that the model does not forget the form in which it is asked (the paper's format loss). Optional.
+    ///
+    /// # Errors
+    /// When a template cannot be filled.
+    fn own_text(&self, _subject: &Subject) -> Result<Vec<Request>> {
+        Err(Error::Unsupported(method::OWN_TEXT))
+    }
 }
 
 /// What is scored.
@@ -181,16 +203,20 @@ pub mod method {
     pub const READ: u32 = 2;
     /// `calibrate`.
     pub const CALIBRATE: u32 = 3;
+    /// `measure`, optional.
+    pub const MEASURE: u32 = 4;
+    /// `own_text`, optional.
+    pub const OWN_TEXT: u32 = 5;
 }
 
-/// Arguments of `requests`.
+/// Arguments of `requests` and `own_text`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RequestsArguments {
     /// The subject.
     pub subject: Subject,
 }
 
-/// Reply of `requests`.
+/// Reply of `requests` and `own_text`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RequestsReply {
     /// The requests.
@@ -217,6 +243,14 @@ pub fn methods() -> Vec<Method> {
             &["raw f32 [N,r]", "reference f32 [M,r]"],
             &["scores f32 [N,m]"],
         ),
+        Method::new(
+            method::MEASURE,
+            "measure",
+            &["log_probs f32 [N,c]", "tokens i64 [N,c]"],
+            &["raw f32 [N,r]"],
+        )
+        .optional(),
+        Method::new(method::OWN_TEXT, "own_text", &[], &[]).optional(),
     ]
 }
 
@@ -243,6 +277,16 @@ impl<T: Component<Context = PromptStrategyContext> + PromptStrategy> Serve<T>
             method::CALIBRATE => {
                 let scores = instance.calibrate(call.input("raw")?, call.input("reference")?)?;
                 call.give("scores", scores)
+            }
+            method::MEASURE => {
+                let raw = instance.measure(call.input("log_probs")?, call.input("tokens")?)?;
+                call.give("raw", raw)
+            }
+            method::OWN_TEXT => {
+                let RequestsArguments { subject } = call.arguments()?;
+                call.reply(&RequestsReply {
+                    requests: instance.own_text(&subject)?,
+                })
             }
             other => Err(Error::Unsupported(other)),
         }

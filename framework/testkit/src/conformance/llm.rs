@@ -1,7 +1,9 @@
 //! What every language model does.
 
 use lapidary_core::plugin::Registry;
-use lapidary_sdk::kinds::{Answer, Ask, Llm, LlmContext, Prompt, Request};
+use lapidary_sdk::Kind;
+use lapidary_sdk::kinds::llm::method;
+use lapidary_sdk::kinds::{Answer, Ask, Llm, LlmContext, LoraSettings, Prompt, Request};
 use serde_json::Value;
 use tch::Tensor;
 
@@ -78,6 +80,10 @@ pub fn llm(registry: &Registry, name: &str, settings: &Value) -> Numbers {
         ask: llm_requests().remove(0).ask,
     };
     assert_refused("a prompt beyond every context", model.answer(&[long]));
+    let entry = registry.entry(Kind::Llm, name);
+    if entry.is_ok_and(|e| e.description.offers(method::LOG_LIKELIHOODS)) {
+        trainable(&mut *other, &answers);
+    }
 
     let mut numbers = Numbers::default();
     for answer in &answers {
@@ -93,6 +99,36 @@ pub fn llm(registry: &Registry, name: &str, settings: &Value) -> Numbers {
         }
     }
     numbers
+}
+
+/// What can be trained says the same with gradients as without.
+fn trainable(model: &mut dyn Llm, answers: &[Answer]) {
+    let [likelihoods, text] = &*llm_requests() else {
+        unreachable!("the suite has two requests")
+    };
+    let twice = [likelihoods.clone(), likelihoods.clone()];
+    let given = unchanged("log_likelihoods", || model.log_likelihoods(&twice));
+    let given = given.unwrap_or_else(|e| panic!("it gives likelihoods as a tensor: {e}"));
+    let Some(Answer::Likelihood { log_probs, tokens }) = answers.first() else {
+        panic!("likelihoods were asked for")
+    };
+    let expected = Tensor::from_slice(&log_probs.repeat(2)).to_kind(tch::Kind::Float);
+    let found = given.log_probs.detach().to_device(tch::Device::Cpu);
+    assert!(
+        found.allclose(&expected, 1e-4, 1e-2, false) && given.tokens == tokens.repeat(2),
+        "the same numbers with gradients as without"
+    );
+    assert_refused(
+        "a gradient of a written answer",
+        model.log_likelihoods(std::slice::from_ref(text)),
+    );
+    let nonsense = LoraSettings {
+        targets: vec!["no such map".to_owned()],
+        rank: 2,
+        alpha: 2.0,
+        seed: 0,
+    };
+    assert_refused("a target that is no linear map", model.adapt(&nonsense));
 }
 
 fn answer(model: &dyn Llm, requests: &[Request]) -> Vec<Answer> {

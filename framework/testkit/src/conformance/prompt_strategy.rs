@@ -1,6 +1,8 @@
 //! What every prompt strategy does.
 
 use lapidary_core::plugin::Registry;
+use lapidary_sdk::Kind;
+use lapidary_sdk::kinds::prompt_strategy::method;
 use lapidary_sdk::kinds::{
     Answer, Ask, Attribute, AttributeSet, ItemText, Prompt, PromptStrategy, PromptStrategyContext,
     Reading, Request, Subject,
@@ -25,6 +27,9 @@ pub fn prompt_strategy(registry: &Registry, name: &str, settings: &Value) -> Num
         made.unwrap_or_else(|e| panic!("it can be made: {e}"))
     };
     let strategy = make();
+    let entry = registry.entry(Kind::PromptStrategy, name);
+    let entry = entry.unwrap_or_else(|e| panic!("it is there: {e}"));
+    let offers = |number| entry.description.offers(number);
     let mut numbers = Numbers::default();
     let mut rows = Vec::new();
     for (salt, subject) in subjects().iter().enumerate() {
@@ -45,6 +50,12 @@ pub fn prompt_strategy(registry: &Registry, name: &str, settings: &Value) -> Num
             "equal answers, equal readings"
         );
         unreadable(&*strategy, subject, &requests, reading.values.len());
+        if offers(method::MEASURE) {
+            measures(&*strategy, &answers, &reading);
+        }
+        if offers(method::OWN_TEXT) {
+            its_own_text(&*strategy, subject, &requests);
+        }
         assert_refused("fewer answers than requests", strategy.read(subject, &[]));
         rows.push(reading);
     }
@@ -171,6 +182,56 @@ fn unreadable(
             !empty || !reading.problems.is_empty(),
             "`{text}` cannot be read, and the reading says so"
         );
+    }
+}
+
+/// Measuring is reading, with gradients.
+fn measures(strategy: &dyn PromptStrategy, answers: &[Answer], reading: &Reading) {
+    let (mut log_probs, mut tokens) = (Vec::new(), Vec::new());
+    for answer in answers {
+        let Answer::Likelihood {
+            log_probs: values,
+            tokens: counts,
+        } = answer
+        else {
+            panic!("what measures asks for likelihoods")
+        };
+        log_probs.extend(values.iter().map(|&v| v as f32));
+        tokens.extend(counts.iter().map(|&n| i64::from(n)));
+    }
+    let tokens = Tensor::from_slice(&tokens).unsqueeze(0).repeat([2, 1]);
+    let log_probs = Tensor::from_slice(&log_probs).unsqueeze(0).repeat([2, 1]);
+    let log_probs = log_probs.set_requires_grad(true);
+    let raw = unchanged("measure", || strategy.measure(&log_probs, &tokens));
+    let raw = raw.unwrap_or_else(|e| panic!("it measures: {e}"));
+    let read: Vec<f32> = reading.values.iter().flatten().copied().collect();
+    let read = Tensor::from_slice(&read).unsqueeze(0).repeat([2, 1]);
+    assert!(
+        raw.detach().allclose(&read, 1e-5, 1e-6, false) && raw.requires_grad(),
+        "it measures what it reads"
+    );
+}
+
+/// Its own text is part of what it asks.
+fn its_own_text(strategy: &dyn PromptStrategy, subject: &Subject, requests: &[Request]) {
+    let own = unchanged("own_text", || strategy.own_text(subject));
+    let own = own.unwrap_or_else(|e| panic!("it tells its own text: {e}"));
+    let text = |request: &Request| match &request.prompt {
+        Prompt::Text(text) => text.clone(),
+        Prompt::Chat { answer_start, .. } => answer_start.clone(),
+    };
+    let asked: Vec<String> = requests.iter().map(text).collect();
+    for request in own {
+        let Ask::Likelihood { continuations } = &request.ask else {
+            panic!("its own text is asked for by likelihoods")
+        };
+        for continuation in continuations {
+            let whole = format!("{}{continuation}", text(&request));
+            assert!(
+                !continuation.is_empty() && asked.iter().any(|a| a.starts_with(&whole)),
+                "its own text is part of what it asks: {whole}"
+            );
+        }
     }
 }
 

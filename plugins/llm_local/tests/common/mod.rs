@@ -7,6 +7,8 @@
     clippy::panic
 )]
 
+pub mod adapters;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

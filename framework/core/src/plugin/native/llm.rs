@@ -1,14 +1,18 @@
 //! Language models behind the boundary.
 
 use lapidary_sdk::Result;
+use lapidary_sdk::kinds::adaptation::LogLikelihoodsReply;
 use lapidary_sdk::kinds::llm::{AnswerArguments, AnswerReply, method};
-use lapidary_sdk::kinds::{Answer, Answers, Llm, LlmInfo, Request};
+use lapidary_sdk::kinds::{Answer, Answers, Llm, LlmInfo, LogLikelihoods, LoraSettings, Request};
+use tch::Tensor;
 
 use super::{Instance, MethodId};
 
 const INFO: MethodId = (method::INFO, "info");
 const ANSWER: MethodId = (method::ANSWER, "answer");
 const ANSWER_SOME: MethodId = (method::ANSWER_SOME, "answer_some");
+const ADAPT: MethodId = (method::ADAPT, "adapt");
+const LOG_LIKELIHOODS: MethodId = (method::LOG_LIKELIHOODS, "log_likelihoods");
 
 impl Llm for Instance {
     fn info(&self) -> Result<LlmInfo> {
@@ -31,5 +35,18 @@ impl Llm for Instance {
             requests: requests.to_vec(),
         };
         self.call_with(ANSWER_SOME, &[], &arguments)?.reply()
+    }
+    fn adapt(&mut self, settings: &LoraSettings) -> Result<Vec<(String, Tensor)>> {
+        Ok(self.call_with(ADAPT, &[], settings)?.tensors)
+    }
+
+    fn log_likelihoods(&self, requests: &[Request]) -> Result<LogLikelihoods> {
+        let arguments = AnswerArguments {
+            requests: requests.to_vec(),
+        };
+        let mut returned = self.call_with(LOG_LIKELIHOODS, &[], &arguments)?;
+        let log_probs = returned.take("log_probs")?;
+        let LogLikelihoodsReply { tokens } = returned.reply()?;
+        Ok(LogLikelihoods { log_probs, tokens })
     }
 }

@@ -12,6 +12,8 @@ use super::{Instance, MethodId};
 const REQUESTS: MethodId = (method::REQUESTS, "requests");
 const READ: MethodId = (method::READ, "read");
 const CALIBRATE: MethodId = (method::CALIBRATE, "calibrate");
+const MEASURE: MethodId = (method::MEASURE, "measure");
+const OWN_TEXT: MethodId = (method::OWN_TEXT, "own_text");
 
 impl PromptStrategy for Instance {
     fn requests(&self, subject: &Subject) -> Result<Vec<Request>> {
@@ -33,5 +35,18 @@ impl PromptStrategy for Instance {
     fn calibrate(&self, raw: &Tensor, reference: &Tensor) -> Result<Tensor> {
         let inputs = [("raw", raw), ("reference", reference)];
         self.call(CALIBRATE, &inputs)?.take("scores")
+    }
+
+    fn measure(&self, log_probs: &Tensor, tokens: &Tensor) -> Result<Tensor> {
+        let inputs = [("log_probs", log_probs), ("tokens", tokens)];
+        self.call(MEASURE, &inputs)?.take("raw")
+    }
+
+    fn own_text(&self, subject: &Subject) -> Result<Vec<Request>> {
+        let arguments = RequestsArguments {
+            subject: subject.clone(),
+        };
+        let RequestsReply { requests } = self.call_with(OWN_TEXT, &[], &arguments)?.reply()?;
+        Ok(requests)
     }
 }
