@@ -31,7 +31,7 @@ pub struct TuneSettings {
     pub accumulate: usize,
     /// Sampled items against which the next one stands.
     pub negatives: usize,
-    /// Scores are divided by it before the cross-entropy.
+    /// Scores are divided by it, and by the root of the number of attributes, before the cross-entropy.
     pub temperature: f64,
     /// Weight of the format loss; 0 leaves it out.
     pub format_weight: f64,

@@ -304,8 +304,8 @@ fn the_loss_is_cross_entropy_over_products_of_users_and_items() {
     let items = Tensor::from_slice2(&[[1.0f32, 0.0], [0.0, 2.0], [1.0, 1.0]]);
     let users = Tensor::from_slice2(&[[0.5f32, -1.0], [2.0, 1.0]]).set_requires_grad(true);
     let candidates = Tensor::from_slice2(&[[0i64, 1], [2, 0]]);
-    let loss = recommendation(&users, &candidates, &items, 0.5).unwrap();
-    // Scores over the temperature: 1 against -4, and 6 against 4.
+    let loss = recommendation(&users, &candidates, &items, 0.5 / 2f64.sqrt()).unwrap();
+    // Scores over the temperature and the root of 2 attributes: 1 against -4, and 6 against 4.
     let expected = ((1.0 + (-5f64).exp()).ln() + (1.0 + (-2f64).exp()).ln()) / 2.0;
     assert!((loss.double_value(&[]) - expected).abs() < 1e-6);
     loss.backward();
