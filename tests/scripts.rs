@@ -11,7 +11,7 @@ use lapidary_testkit::library::plugin_library;
 use serde_json::Value;
 use server::{Act, TestServer};
 
-const PLUGINS: [&str; 11] = [
+const PLUGINS: [&str; 12] = [
     "sasrec",
     "gru4rec",
     "bert4rec",
@@ -20,6 +20,7 @@ const PLUGINS: [&str; 11] = [
     "ppmi_svd",
     "bpr_mf",
     "item2vec",
+    "lightgcn",
     "prompts",
     "llm_local",
     "llm_openai",
@@ -154,7 +155,7 @@ fn the_other_scripts_run() {
         &[SMALL[0], SMALL[1], "heads=1", "layers=1", "dim=16"],
     );
     assert!(compared.contains("ndcg@10"), "{compared}");
-    for base in ["ppmi_svd", "bpr_mf", "item2vec"] {
+    for base in ["ppmi_svd", "bpr_mf", "item2vec", "lightgcn"] {
         let base = format!("base={base}");
         let set = [SMALL[0], SMALL[1], "dim=8", &base];
         let reduced = place.print("scripts/reducers.lua", &set);
