@@ -1,4 +1,4 @@
-//! Language models of the Llama family on libtorch: the component `local` of kind `llm`.
+//! Language models of the Llama family, Qwen and Gemma 3 on libtorch: the component `local` of kind `llm`.
 //!
 //! A model comes from a GGUF file or a Hugging Face folder ([`files`]); its weights ([`weights`]) make a [`model`], its
 //! tokenizer and chat template a [`tokenizer`]. Requests become token trees ([`tree`]), several in one where that saves work ([`plan`]); [`likelihood`] asks for
@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod attention;
+pub mod block;
 pub mod cache;
 pub mod chat;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod dequant;
 pub mod files;
 pub mod find;
 pub mod folder;
+pub mod gemma;
 pub mod generate;
 pub mod gguf;
 pub mod gguf_tokenizer;

@@ -69,7 +69,7 @@ pub struct Local {
 
 impl Component for Local {
     const NAME: &'static str = "local";
-    const SUMMARY: &'static str = "Runs a language model of the Llama family on libtorch, from a GGUF file or a Hugging Face folder.";
+    const SUMMARY: &'static str = "Runs a language model (Llama, Qwen or Gemma 3) on libtorch, from a GGUF file or a Hugging Face folder.";
     type Settings = Settings;
     type Context = LlmContext;
 
