@@ -22,6 +22,7 @@ pub mod likelihood;
 pub mod local;
 pub mod model;
 pub mod plan;
+pub mod pooled;
 pub mod rope;
 pub mod sentencepiece;
 pub mod tokenizer;

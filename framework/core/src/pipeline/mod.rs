@@ -1,5 +1,5 @@
 //! The stages of an experiment. Each names its result by a fingerprint of all that goes in, and loads it from the store
-//! or makes it: [`embed`] (or [`precomputed`]) → [`guide`] → [`refine`] → [`train`] → [`evaluate`].
+//! or makes it: [`embed`] (or [`precomputed`], [`embed_texts`]) → [`guide`] → [`refine`] → [`train`] → [`evaluate`].
 //!
 //! What a stage returns carries its fingerprint and the split it was made from; a later stage refuses parts of different
 //! splits. In a dry run everything that can be checked is checked, and the values are missing.
@@ -14,6 +14,7 @@ mod recommender;
 mod refine;
 #[cfg(test)]
 mod tests;
+mod text;
 mod train;
 
 pub use base::{BaseEmbedding, embed, embed_with_backbone};
@@ -24,6 +25,7 @@ pub use guide::{GuideSettings, GuidedEmbedding, guide, item_text};
 pub use precomputed::{Missing, PrecomputedSettings, precomputed};
 pub use recommender::{Reason, Reasons, Recommended, Recommender};
 pub use refine::{RefinedEmbedding, refine};
+pub use text::{TextSettings, embed_texts};
 pub use train::{Start, train};
 
 use crate::error::{Error, Result};

@@ -3,8 +3,8 @@
 
 use lapidary_sdk::kinds::{
     Answer, Answers, Ask, Backbone, BackboneContext, BaseEmbedder, BaseEmbedderContext,
-    BaseEmbeddings, Interactions, Llm, LlmContext, LlmInfo, Objective, PromptStrategy,
-    PromptStrategyContext, Reading, Reducer, ReducerContext, Request, Subject,
+    BaseEmbeddings, EmbedSettings, Interactions, Llm, LlmContext, LlmInfo, Objective,
+    PromptStrategy, PromptStrategyContext, Reading, Reducer, ReducerContext, Request, Subject,
 };
 use lapidary_sdk::{Error, Result, State, Stateful};
 use tch::{Device, Kind as DType, Tensor};
@@ -37,8 +37,9 @@ pub(super) fn base_embedder(
     Ok(Box::new(Checked { inner, by, facts }))
 }
 
-pub(super) fn llm(inner: Box<dyn Llm>, by: String, _: &LlmContext) -> Result<Box<dyn Llm>> {
-    let (by, facts) = (By(by), ());
+pub(super) fn llm(inner: Box<dyn Llm>, by: String, context: &LlmContext) -> Result<Box<dyn Llm>> {
+    let facts = lapidary_sdk::device(&context.device)?;
+    let by = By(by);
     Ok(Box::new(Checked { inner, by, facts }))
 }
 
@@ -137,7 +138,8 @@ impl BaseEmbedder for Checked<dyn BaseEmbedder, (i64, i64, Device)> {
     }
 }
 
-impl Llm for Checked<dyn Llm, ()> {
+/// Knows the device.
+impl Llm for Checked<dyn Llm, Device> {
     fn info(&self) -> Result<LlmInfo> {
         self.inner.info()
     }
@@ -159,6 +161,18 @@ impl Llm for Checked<dyn Llm, ()> {
             return Err(self.by.error("answer_some", text));
         }
         Ok(some)
+    }
+
+    fn embed(&self, texts: &[String], settings: &EmbedSettings) -> Result<Tensor> {
+        let states = self.inner.embed(texts, settings)?;
+        let shape = [("N", texts.len() as i64), ("h", ANY)];
+        self.by
+            .output("embed", "states", &states, &shape, self.facts)?;
+        if !bool::try_from(states.f_isfinite()?.f_all()?)? {
+            let text = "output `states` holds numbers that are not finite".to_owned();
+            return Err(self.by.error("embed", text));
+        }
+        Ok(states)
     }
 }
 

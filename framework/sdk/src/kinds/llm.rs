@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
+use super::embedding::{EmbedArguments, EmbedSettings};
 use crate::component::{Component, Kind, Method, Stateful};
 use crate::error::{Error, Result};
 use crate::serve::{Incoming, Serve};
@@ -30,6 +32,15 @@ pub trait Llm: Stateful {
     /// When nothing was answered.
     fn answer_some(&self, requests: &[Request]) -> Result<Answers> {
         Ok(Answers::all(self.answer(requests)?))
+    }
+
+    /// Vectors of texts, f32 `[N,h]` of the model's own width h: pooled hidden states. A text's vector depends on no other
+    /// text. Optional.
+    ///
+    /// # Errors
+    /// When the model has no such layer, or fails.
+    fn embed(&self, _texts: &[String], _settings: &EmbedSettings) -> Result<Tensor> {
+        Err(Error::Unsupported(method::EMBED))
     }
 }
 
@@ -215,6 +226,8 @@ pub mod method {
     pub const ANSWER: u32 = 2;
     /// `answer_some`, optional.
     pub const ANSWER_SOME: u32 = 3;
+    /// `embed`, optional.
+    pub const EMBED: u32 = 6;
 }
 
 /// Arguments of `answer` and `answer_some`.
@@ -237,6 +250,7 @@ pub fn methods() -> Vec<Method> {
         Method::new(method::INFO, "info", &[], &[]),
         Method::new(method::ANSWER, "answer", &[], &[]),
         Method::new(method::ANSWER_SOME, "answer_some", &[], &[]).optional(),
+        Method::new(method::EMBED, "embed", &[], &["states f32 [N,h]"]).optional(),
     ]
 }
 
@@ -258,6 +272,10 @@ impl<T: Component<Context = LlmContext> + Llm> Serve<T> for LlmKind {
             method::ANSWER_SOME => {
                 let AnswerArguments { requests } = call.arguments()?;
                 call.reply(&instance.answer_some(&requests)?)
+            }
+            method::EMBED => {
+                let EmbedArguments { texts, settings } = call.arguments()?;
+                call.give("states", instance.embed(&texts, &settings)?)
             }
             other => Err(Error::Unsupported(other)),
         }

@@ -2,6 +2,7 @@
 
 pub mod backbone;
 pub mod base_embedder;
+pub mod embedding;
 mod histories;
 pub mod llm;
 pub mod prompt_strategy;
@@ -9,6 +10,7 @@ pub mod reducer;
 
 pub use backbone::{Backbone, BackboneContext, Objective};
 pub use base_embedder::{BaseEmbedder, BaseEmbedderContext, BaseEmbeddings, Interactions};
+pub use embedding::{EmbedSettings, Pooling};
 pub use histories::Histories;
 pub use llm::{Answer, Answers, Ask, Llm, LlmContext, LlmInfo, Message, Prompt, Request, Role};
 pub use prompt_strategy::{
