@@ -7,7 +7,7 @@ local training = { epochs = epochs, patience = 3, seed = lapidary.seed }
 
 local data = lapidary.dataset(lapidary.setting("data", "configs/datasets/movietweetings.toml"))
 local split = data:leave_one_out { max_len = 30 }
--- Or bpr_mf, item2vec, any backbone; lapidary.precomputed(file, { ids = file }):fit(split) takes vectors of your own.
+-- Or bpr_mf, item2vec, lightgcn, any backbone; lapidary.precomputed(file, { ids = file }):fit(split) takes vectors of your own.
 local base = lapidary.base_embedder(lapidary.setting("base", "ppmi_svd"), { dim = 2 * dim }):fit(split)
 
 local ways = {}

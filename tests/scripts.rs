@@ -80,7 +80,7 @@ fn the_other_scripts_run() {
         &[SMALL[0], SMALL[1], "heads=1", "layers=1", "dim=16"],
     );
     assert!(compared.contains("ndcg@10"), "{compared}");
-    for base in ["ppmi_svd", "bpr_mf", "item2vec"] {
+    for base in ["ppmi_svd", "bpr_mf", "item2vec", "lightgcn"] {
         let base = format!("base={base}");
         let set = [SMALL[0], SMALL[1], "dim=8", &base];
         let reduced = place.print("scripts/reducers.lua", &set);

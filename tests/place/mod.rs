@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use lapidary_testkit::library::plugin_library;
 
-const PLUGINS: [&str; 11] = [
+const PLUGINS: [&str; 12] = [
     "sasrec",
     "gru4rec",
     "bert4rec",
@@ -15,6 +15,7 @@ const PLUGINS: [&str; 11] = [
     "ppmi_svd",
     "bpr_mf",
     "item2vec",
+    "lightgcn",
     "prompts",
     "llm_local",
     "llm_openai",

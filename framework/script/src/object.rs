@@ -84,13 +84,14 @@ mod tests {
     use std::path::PathBuf;
 
     /// What API.md calls a value of each type.
-    const RECEIVERS: [(&str, &str); 18] = [
+    const RECEIVERS: [(&str, &str); 19] = [
         ("DatasetHandle", "data"),
         ("SplitHandle", "split"),
         ("CasesHandle", "cases"),
         ("BaseEmbedderHandle", "embedder"),
         ("BaseHandle", "base"),
         ("PrecomputedHandle", "precomputed"),
+        ("TextEmbedderHandle", "text_embedder"),
         ("BackboneHandle", "backbone"),
         ("ReducerHandle", "reducer"),
         ("LlmHandle", "llm"),

@@ -1,14 +1,12 @@
 //! The base embedder.
 
 use lapidary_sdk::host;
-use lapidary_sdk::nn::{Best, check_finite};
+use lapidary_sdk::nn::{Best, HeldOut, RankingTask, check_finite};
 use lapidary_sdk::prelude::*;
 use lapidary_sdk::random::{Generator, generator};
 
 use crate::factors::Factors;
 use crate::settings::Settings;
-use crate::triples::Task;
-use crate::validation::Validation;
 
 /// Users of whom an interaction is held out, at most: more would tell hardly more and cost time every epoch.
 const MOST_HELD_OUT: usize = 10_000;
@@ -52,7 +50,7 @@ impl BaseEmbedder for BprMf {
         let histories = Histories::read(train, n_items)?;
         let mut generator = generator(seed);
         let share = self.settings.validation;
-        let task = Task::new(&histories, share, MOST_HELD_OUT, &mut generator)?;
+        let task = RankingTask::new(&histories, share, MOST_HELD_OUT, &mut generator)?;
         let lengths: Vec<bool> = histories.of_users().map(|h| !h.is_empty()).collect();
         let sizes = [lengths.len() as i64, n_items, dim];
         let factors = Factors::new(&mut generator, sizes, &self.settings, self.device)?;
@@ -73,11 +71,11 @@ impl BprMf {
     /// Trains until held-out items are ranked no better; gives the vectors of users and items.
     fn train(
         &self,
-        task: &Task,
+        task: &RankingTask,
         mut factors: Factors,
         generator: &mut Generator,
     ) -> Result<(Tensor, Tensor)> {
-        let validation = Validation::new(task, generator, self.device)?;
+        let held_out = HeldOut::new(task, generator, self.device)?;
         let mut best = Best::new(self.settings.patience);
         let epochs = self.settings.epochs;
         for epoch in 0..epochs {
@@ -88,10 +86,11 @@ impl BprMf {
                 host::progress("train user and item vectors", epoch.into(), epochs.into())?;
                 factors.step(&task.batch(numbers, generator, self.device)?)?;
             }
-            if let Some(validation) = &validation
-                && best.note(validation.loss(&factors)?, || factors.vectors())?
-            {
-                break;
+            if let Some(held_out) = &held_out {
+                let loss = held_out.loss(|users, items| factors.scores(users, items))?;
+                if best.note(loss, || factors.vectors())? {
+                    break;
+                }
             }
         }
         match best.into_state() {

@@ -1,11 +1,10 @@
 //! The vectors of users and items, and how they learn.
 
-use lapidary_sdk::nn::SparseAdam;
+use lapidary_sdk::nn::{SparseAdam, Triples};
 use lapidary_sdk::prelude::*;
 use lapidary_sdk::random::{Generator, normal};
 
 use crate::settings::Settings;
-use crate::triples::Batch;
 
 /// User vectors p, f32 `[U,d]`, and item vectors q, f32 `[V,d]`.
 pub(crate) struct Factors {
@@ -40,7 +39,7 @@ impl Factors {
 
     /// One step against the gradient of `Σ −ln σ(x) + λ/2 (‖p‖² + ‖q‖² + ‖q′‖²)` over triples, with `x = p·(q − q′)`:
     /// equation 7 and the derivatives below it, with one λ for all.
-    pub(crate) fn step(&mut self, batch: &Batch) -> Result<()> {
+    pub(crate) fn step(&mut self, batch: &Triples) -> Result<()> {
         let p = self.users.select(&batch.users)?;
         let (had, other) = (
             self.items.select(&batch.items)?,
@@ -109,7 +108,7 @@ mod tests {
         for step in 0..batches.size()[0] {
             let batch = batches.get(step);
             factors
-                .step(&Batch {
+                .step(&Triples {
                     users: batch.get(0),
                     items: batch.get(1),
                     others: batch.get(2),

@@ -6,8 +6,6 @@
 mod embedder;
 mod factors;
 mod settings;
-mod triples;
-mod validation;
 
 pub use embedder::BprMf;
 pub use settings::Settings;

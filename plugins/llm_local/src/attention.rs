@@ -2,6 +2,7 @@
 
 use lapidary_sdk::prelude::*;
 
+use crate::block::Norm;
 use crate::cache::Past;
 use crate::config::Config;
 use crate::model::{Linear, chosen};
@@ -17,7 +18,11 @@ pub struct Attention {
     key: Linear,
     value: Linear,
     out: Linear,
+    /// Norms of each head's query and key, where the model has them.
+    norms: Option<(Norm, Norm)>,
     head_dim: i64,
+    /// What products of queries and keys are multiplied by; none where it is one over the root of `head_dim`.
+    scale: Option<f64>,
 }
 
 impl Attention {
@@ -33,13 +38,23 @@ impl Attention {
         let read =
             |part: &str, from, to| Linear::read(weights, &format!("{name}.{part}"), from, to);
         let paired = |rows: &Tensor| neighbours(rows, config.head_dim);
+        let norm = |part: &str| {
+            let norm = Norm::read(weights, &format!("{name}.{part}"), config.head_dim, config);
+            norm?.map(paired)
+        };
+        let norms = match config.head_norms {
+            true => Some((norm("q_norm")?, norm("k_norm")?)),
+            false => None,
+        };
         Ok(Self {
             layer,
             query: read("q_proj", config.dim, queries)?.map(paired)?,
             key: read("k_proj", config.dim, keys)?.map(paired)?,
             value: read("v_proj", config.dim, keys)?,
             out: read("o_proj", queries, config.dim)?,
+            norms,
             head_dim: config.head_dim,
+            scale: config.gemma.as_ref().map(|g| g.query_scalar.powf(-0.5)),
         })
     }
 
@@ -58,8 +73,13 @@ impl Attention {
         let heads = |map: &Linear| -> Result<Tensor> {
             Ok(map.forward(input)?.f_unflatten(-1, [-1, self.head_dim])?)
         };
-        let query = layout.spread(&rotation.apply(&heads(&self.query)?)?)?;
-        let key = layout.spread(&rotation.apply(&heads(&self.key)?)?)?;
+        let (query, key) = (heads(&self.query)?, heads(&self.key)?);
+        let (query, key) = match &self.norms {
+            Some((of_query, of_key)) => (of_query.forward(&query)?, of_key.forward(&key)?),
+            None => (query, key),
+        };
+        let query = layout.spread(&rotation.apply(&query)?)?;
+        let key = layout.spread(&rotation.apply(&key)?)?;
         let value = layout.spread(&heads(&self.value)?)?;
         let (key, value) = past.extend(self.layer, key, value)?;
         let seen = Tensor::f_scaled_dot_product_attention(
@@ -69,7 +89,7 @@ impl Attention {
             layout.mask.as_ref(),
             0.0,
             layout.causal,
-            None,
+            self.scale,
             true,
         )?;
         self.out.forward(&chosen(layout.pack(&seen)?, places)?)

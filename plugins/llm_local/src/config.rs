@@ -4,10 +4,11 @@ use serde_json::Value as Json;
 
 use lapidary_sdk::prelude::*;
 
+use crate::gemma::Gemma;
 use crate::gguf::Gguf;
 use crate::rope::{Rope, Scaling};
 
-/// Sizes and constants of a Llama-like model.
+/// Sizes and constants of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Size V of the vocabulary.
@@ -30,22 +31,32 @@ pub struct Config {
     pub rope: Rope,
     /// Longest sequence that the model was made for, in tokens.
     pub context: i64,
+    /// Whether queries and keys are normed before they are turned, a head at a time, as in Qwen3 and Gemma 3.
+    pub head_norms: bool,
+    /// What Gemma 3 does otherwise.
+    pub gemma: Option<Gemma>,
 }
 
-const ARCHITECTURES: [&str; 2] = ["llama", "qwen2"];
-const CLASSES: [&str; 3] = ["LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM"];
+const ARCHITECTURES: [&str; 4] = ["llama", "qwen2", "qwen3", "gemma3"];
+const CLASSES: [&str; 5] = [
+    "LlamaForCausalLM",
+    "MistralForCausalLM",
+    "Qwen2ForCausalLM",
+    "Qwen3ForCausalLM",
+    "Gemma3ForCausalLM",
+];
 const MAX_SIZE: i64 = 1 << 24;
 
 impl Config {
     /// Reads the metadata of a GGUF file.
     ///
     /// # Errors
-    /// When the architecture is not of the Llama family, or a value is missing or makes no sense.
+    /// When the architecture is another one, or a value is missing or makes no sense.
     pub fn from_gguf(file: &Gguf) -> Result<Self> {
         let architecture = file.need("general.architecture", file.text("general.architecture")?)?;
         if !ARCHITECTURES.contains(&architecture) {
             return Err(file.fault(format!(
-                "architecture `{architecture}` is not of the Llama family; can be read: {}",
+                "architecture `{architecture}` cannot be read; can be read: {}",
                 ARCHITECTURES.join(", ")
             )));
         }
@@ -59,10 +70,20 @@ impl Config {
             .tensors()
             .get("token_embd.weight")
             .and_then(|t| t.shape.first());
+        let layers = usize::try_from(need("block_count")?).unwrap_or(0);
+        let gemma = match architecture {
+            "gemma3" => Some(Gemma::from_gguf(
+                file,
+                layers,
+                head_dim,
+                dim / heads.max(1),
+            )?),
+            _ => None,
+        };
         let config = Self {
             vocabulary: file.need("token_embd.weight", vocabulary.copied())?,
             dim,
-            layers: usize::try_from(need("block_count")?).unwrap_or(0),
+            layers,
             heads,
             kv_heads: int("attention.head_count_kv")?.unwrap_or(heads),
             head_dim,
@@ -70,6 +91,8 @@ impl Config {
             norm_eps: file.need(&eps, file.float(&eps)?)?,
             rope: gguf_rope(file, architecture, head_dim)?,
             context: need("context_length")?,
+            head_norms: architecture == "qwen3" || gemma.is_some(),
+            gemma,
         };
         config.check().map_err(|e| file.fault(e))
     }
@@ -77,32 +100,41 @@ impl Config {
     /// Reads a `config.json` of transformers, either the form of version 5 or an older one.
     ///
     /// # Errors
-    /// When the architecture is not of the Llama family, or a value is missing or makes no sense.
+    /// When the architecture is another one, or a value is missing or makes no sense.
     pub fn from_json(json: &Json) -> Result<Self> {
         let class = json["architectures"][0].as_str().unwrap_or("none");
         if !CLASSES.contains(&class) {
             return Err(Error::invalid(format!(
-                "architecture `{class}` is not of the Llama family; can be read: {}",
+                "architecture `{class}` cannot be read; can be read: {}",
                 CLASSES.join(", ")
             )));
         }
-        refuse_unlike_llama(json)?;
         let int = |key: &str| json[key].as_i64();
         let need = |key: &str| {
             int(key).ok_or_else(|| Error::invalid(format!("`{key}` is missing or no integer")))
         };
         let (dim, heads) = (need("hidden_size")?, need("num_attention_heads")?);
+        let layers = usize::try_from(need("num_hidden_layers")?).unwrap_or(0);
+        let (gemma, rope) = if class == "Gemma3ForCausalLM" {
+            let (gemma, rope) = Gemma::from_json(json, layers)?;
+            (Some(gemma), rope)
+        } else {
+            refuse_unlike_llama(json)?;
+            (None, Rope::from_json(json)?)
+        };
         let config = Self {
             vocabulary: need("vocab_size")?,
             dim,
-            layers: usize::try_from(need("num_hidden_layers")?).unwrap_or(0),
+            layers,
             heads,
             kv_heads: int("num_key_value_heads").unwrap_or(heads),
             head_dim: int("head_dim").unwrap_or(dim / heads.max(1)),
             ffn_dim: need("intermediate_size")?,
             norm_eps: json["rms_norm_eps"].as_f64().unwrap_or(1e-6),
-            rope: Rope::from_json(json)?,
+            rope,
             context: need("max_position_embeddings")?,
+            head_norms: class == "Qwen3ForCausalLM" || gemma.is_some(),
+            gemma,
         };
         config.check().map_err(Error::invalid)
     }

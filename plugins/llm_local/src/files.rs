@@ -43,7 +43,7 @@ impl ModelFiles {
     /// Reads the headers.
     ///
     /// # Errors
-    /// When files are missing or damaged, or the model is not of the Llama family.
+    /// When files are missing or damaged, or the model is of another architecture.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() {
             let folder = Folder::open(path)?;

@@ -1,4 +1,4 @@
-//! Language models of the Llama family on libtorch: the component `local` of kind `llm`.
+//! Language models of the Llama family, Qwen and Gemma 3 on libtorch: the component `local` of kind `llm`.
 //!
 //! A model comes from a GGUF file or a Hugging Face folder ([`files`]); its weights ([`weights`]) make a [`model`], its
 //! tokenizer and chat template a [`tokenizer`]. Requests become token trees ([`tree`]), several in one where that saves work ([`plan`]); [`likelihood`] asks for
@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod attention;
+pub mod block;
 pub mod cache;
 pub mod chat;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod differentiable;
 pub mod files;
 pub mod find;
 pub mod folder;
+pub mod gemma;
 pub mod generate;
 pub mod gguf;
 pub mod gguf_tokenizer;
@@ -26,6 +28,7 @@ pub mod lora;
 pub mod model;
 pub mod peft;
 pub mod plan;
+pub mod pooled;
 pub mod rope;
 pub mod sentencepiece;
 pub mod tokenizer;

@@ -17,6 +17,7 @@ use crate::likelihood::{Query, likelihoods};
 use crate::lora::Adapter;
 use crate::model::Llama;
 use crate::peft;
+use crate::pooled::{Text, pooled};
 use crate::tokenizer::TextCodec;
 
 /// Settings of the component `local`.
@@ -78,8 +79,12 @@ pub struct Local {
 
 impl Component for Local {
     const NAME: &'static str = "local";
-    const SUMMARY: &'static str = "Runs a language model of the Llama family on libtorch, from a GGUF file or a Hugging Face folder.";
-    const OPTIONAL: &'static [u32] = &[llm::method::ADAPT, llm::method::LOG_LIKELIHOODS];
+    const SUMMARY: &'static str = "Runs a language model (Llama, Qwen or Gemma 3) on libtorch, from a GGUF file or a Hugging Face folder.";
+    const OPTIONAL: &'static [u32] = &[
+        llm::method::ADAPT,
+        llm::method::LOG_LIKELIHOODS,
+        llm::method::EMBED,
+    ];
     type Settings = Settings;
     type Context = LlmContext;
 
@@ -211,6 +216,31 @@ impl Llm for Local {
                 self.batch_tokens,
             )?,
         })
+    }
+
+    fn embed(&self, texts: &[String], settings: &EmbedSettings) -> Result<Tensor> {
+        let layers = self.files.config().layers;
+        let layer = settings.layer.map_or(layers, |layer| layer as usize);
+        if layer > layers {
+            return Err(Error::invalid(format!(
+                "`layer` {layer}: {} has {layers} layers; 0 is before the first",
+                self.files.name()
+            )));
+        }
+        let longest = self.context.min(settings.max_tokens as usize);
+        if longest == 0 {
+            return Err(Error::invalid("`max_tokens` must be at least 1"));
+        }
+        let codec = self.codec()?;
+        let read = |text: &String| {
+            let mut tokens = codec.prompt_tokens(&codec.prompt(&Prompt::Text(text.clone()))?)?;
+            tokens.truncate(longest);
+            let lead = codec.lead();
+            Ok(Text { tokens, lead })
+        };
+        let texts = texts.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let (pooling, batch) = (settings.pooling, self.batch_tokens);
+        tch::no_grad(|| pooled(self.model()?, &texts, layer, pooling, batch))
     }
 }
 

@@ -1,16 +1,17 @@
 //! The Llama family of causal language models (Touvron et al. 2023, <https://arxiv.org/abs/2302.13971>), with
-//! grouped-query attention (Ainslie et al. 2023, <https://arxiv.org/abs/2305.13245>).
+//! grouped-query attention (Ainslie et al. 2023, <https://arxiv.org/abs/2305.13245>); Qwen3 (Qwen Team 2025,
+//! <https://arxiv.org/abs/2505.09388>) with norms of each head, and Gemma 3 ([`crate::gemma`]).
 //!
 //! Every operation is differentiable; callers that want no gradients say so with `no_grad`.
 
 use lapidary_sdk::prelude::*;
 
-use crate::attention::Attention;
+use crate::block::{Block, Norm};
 use crate::cache::Past;
 use crate::config::Config;
 use crate::lora::Lora;
-use crate::rope::Rotation;
-use crate::tree::Batch;
+use crate::rope::{Rope, Rotation};
+use crate::tree::{Batch, Layout};
 use crate::weights::Weights;
 
 /// Logits that are held at once, 8 MiB.
@@ -66,53 +67,6 @@ impl Linear {
     }
 }
 
-/// Root-mean-square norm (Zhang and Sennrich 2019, <https://arxiv.org/abs/1910.07467>).
-#[derive(Debug)]
-struct Norm {
-    weight: Tensor,
-    eps: f64,
-}
-
-impl Norm {
-    fn read(weights: &Weights, name: &str, config: &Config) -> Result<Self> {
-        let weight = weights.get(&format!("{name}.weight"), &[config.dim])?;
-        Ok(Self {
-            weight,
-            eps: config.norm_eps,
-        })
-    }
-
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        Ok(input.f_rms_norm(self.weight.size(), Some(&self.weight), self.eps)?)
-    }
-}
-
-/// Feed-forward part with a gate, SwiGLU (Shazeer 2020, <https://arxiv.org/abs/2002.05202>).
-#[derive(Debug)]
-struct FeedForward {
-    gate: Linear,
-    up: Linear,
-    down: Linear,
-}
-
-impl FeedForward {
-    fn read(weights: &Weights, name: &str, config: &Config) -> Result<Self> {
-        let (dim, inner) = (config.dim, config.ffn_dim);
-        let read =
-            |part: &str, from, to| Linear::read(weights, &format!("{name}.{part}"), from, to);
-        Ok(Self {
-            gate: read("gate_proj", dim, inner)?,
-            up: read("up_proj", dim, inner)?,
-            down: read("down_proj", inner, dim)?,
-        })
-    }
-
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let gate = self.gate.forward(input)?.f_silu()?;
-        self.down.forward(&gate.f_mul(&self.up.forward(input)?)?)
-    }
-}
-
 /// The rows `places` i64 `[M]` of `[N,…]`; all where none are named.
 ///
 /// # Errors
@@ -122,14 +76,6 @@ pub fn chosen(rows: Tensor, places: Option<&Tensor>) -> Result<Tensor> {
         Some(places) => Ok(rows.f_index_select(0, places)?),
         None => Ok(rows),
     }
-}
-
-#[derive(Debug)]
-struct Block {
-    attention_norm: Norm,
-    attention: Attention,
-    ffn_norm: Norm,
-    ffn: FeedForward,
 }
 
 /// A causal language model.
@@ -142,6 +88,10 @@ pub struct Llama {
     /// None where the embedding is the head, too.
     head: Option<Tensor>,
     frequencies: Tensor,
+    /// Those of the layers that see a window.
+    local_frequencies: Option<Tensor>,
+    /// What embeddings are multiplied by, rounded as their numbers are.
+    embedding_scale: Option<f64>,
 }
 
 impl Llama {
@@ -158,20 +108,23 @@ impl Llama {
             weights.find("lm_head.weight", &table)?
         };
         let blocks = (0..config.layers)
-            .map(|i| {
-                let name = |part: &str| format!("model.layers.{i}.{part}");
-                Ok(Block {
-                    attention_norm: Norm::read(weights, &name("input_layernorm"), &config)?,
-                    attention: Attention::read(weights, &name("self_attn"), &config, i)?,
-                    ffn_norm: Norm::read(weights, &name("post_attention_layernorm"), &config)?,
-                    ffn: FeedForward::read(weights, &name("mlp"), &config)?,
-                })
-            })
+            .map(|layer| Block::read(weights, &config, layer))
             .collect::<Result<_>>()?;
-        let norm = Norm::read(weights, "model.norm", &config)?;
+        let norm = Norm::read(weights, "model.norm", config.dim, &config)?;
         weights.all_used()?;
-        let frequencies = Tensor::f_from_slice(&config.rope.frequencies(config.head_dim))?
-            .f_to_device(embedding.device())?;
+        let (kind, device) = (embedding.kind(), embedding.device());
+        let frequencies = |rope: &Rope| {
+            Tensor::f_from_slice(&rope.frequencies(config.head_dim))?.f_to_device(device)
+        };
+        let (local, frequencies) = (
+            config.gemma.as_ref().map(|g| frequencies(&g.local_rope)),
+            frequencies(&config.rope)?,
+        );
+        let rounded = |x: f64| -> Result<f64> {
+            let rounded = Tensor::f_from_slice(&[x])?.f_to_kind(kind)?;
+            Ok(rounded.f_double_value(&[0])?)
+        };
+        let root = config.gemma.as_ref().map(|_| (config.dim as f64).sqrt());
         Ok(Self {
             config,
             embedding,
@@ -179,6 +132,8 @@ impl Llama {
             norm,
             head,
             frequencies,
+            local_frequencies: local.transpose()?,
+            embedding_scale: root.map(rounded).transpose()?,
         })
     }
 
@@ -208,7 +163,7 @@ impl Llama {
     /// # Errors
     /// When a token is outside the vocabulary or libtorch refuses.
     pub fn hidden(&self, batch: &Batch, past: Past) -> Result<Tensor> {
-        self.states(batch, past, None)
+        self.states(batch, past, None, self.blocks.len())
     }
 
     /// Those of [`Self::hidden`] at `places` i64 `[M]` alone, `[M,d]`: the last layer gives the others no state.
@@ -216,24 +171,62 @@ impl Llama {
     /// # Errors
     /// As [`Self::hidden`].
     pub fn hidden_at(&self, batch: &Batch, past: Past, places: &Tensor) -> Result<Tensor> {
-        self.states(batch, past, Some(places))
+        self.states(batch, past, Some(places), self.blocks.len())
     }
 
-    fn states(&self, batch: &Batch, mut past: Past, places: Option<&Tensor>) -> Result<Tensor> {
+    /// States `[M,d]` at `places` i64 `[M]` after a layer: 0 gives the embeddings, the last layer's are normed.
+    ///
+    /// # Errors
+    /// As [`Self::hidden`].
+    pub fn after(&self, layer: usize, batch: &Batch, places: &Tensor) -> Result<Tensor> {
+        let states = self.states(batch, Past::Nothing, Some(places), layer)?;
+        match layer < self.blocks.len() {
+            true => Ok(states),
+            false => self.norm.forward(&states),
+        }
+    }
+
+    /// The states after some layers.
+    fn states(
+        &self,
+        batch: &Batch,
+        mut past: Past,
+        places: Option<&Tensor>,
+        layers: usize,
+    ) -> Result<Tensor> {
         let rotation = Rotation::new(&batch.positions, &self.frequencies)?;
+        let local = self.local(batch)?;
         let mut x = Tensor::f_embedding(&self.embedding, &batch.tokens, -1, false, false)?;
-        for (i, block) in self.blocks.iter().enumerate() {
-            let places = places.filter(|_| i + 1 == self.blocks.len());
-            let normed = block.attention_norm.forward(&x)?;
-            let seen =
-                block
-                    .attention
-                    .forward(&normed, &rotation, &batch.layout, &mut past, places)?;
-            x = chosen(x, places)?.f_add(&seen)?;
-            x = x.f_add(&block.ffn.forward(&block.ffn_norm.forward(&x)?)?)?;
+        if let Some(scale) = self.embedding_scale {
+            x = x.f_mul_scalar(scale)?;
+        }
+        if layers == 0 {
+            return chosen(x, places);
+        }
+        for (i, block) in self.blocks.iter().take(layers).enumerate() {
+            let places = places.filter(|_| i + 1 == layers);
+            let view = match &local {
+                Some((rotation, layout)) if self.is_local(i) => (rotation, layout),
+                _ => (&rotation, &batch.layout),
+            };
+            x = block.forward(x, view, &mut past, places)?;
         }
         past.advance(batch.layout.width);
         Ok(x)
+    }
+
+    /// Rotations and layout of the layers that see a window.
+    fn local(&self, batch: &Batch) -> Result<Option<(Rotation, Layout)>> {
+        let (Some(gemma), Some(frequencies)) = (&self.config.gemma, &self.local_frequencies) else {
+            return Ok(None);
+        };
+        let rotation = Rotation::new(&batch.positions, frequencies)?;
+        Ok(Some((rotation, batch.windowed(gemma.window, self.kind())?)))
+    }
+
+    fn is_local(&self, layer: usize) -> bool {
+        let gemma = self.config.gemma.as_ref();
+        gemma.and_then(|g| g.local.get(layer)) == Some(&true)
     }
 
     /// Logits f32 `[M,V]` from hidden states `[M,d]`. Callers select the rows they need first: the head is wide.

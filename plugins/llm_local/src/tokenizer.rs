@@ -1,5 +1,6 @@
 //! Text to tokens and back, for prompts and what follows them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value as Json;
@@ -25,6 +26,8 @@ pub struct TextCodec {
     plain: Tokenizer,
     /// Special tokens and their texts, longest first.
     special: Vec<(String, i64)>,
+    /// What special tokens begin with.
+    openers: BTreeSet<char>,
 }
 
 /// Stands within what looks like a special token and is none, until it is encoded. A noncharacter, which no text holds.
@@ -113,6 +116,8 @@ impl TextCodec {
             .map(|(id, token)| (token.content, i64::from(id)))
             .collect();
         special.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        let openers = special.iter().filter_map(|(text, _)| text.chars().next());
+        let openers = openers.collect();
         let mut codec = Self {
             tokenizer,
             lead: Vec::new(),
@@ -121,6 +126,7 @@ impl TextCodec {
             chat,
             plain,
             special,
+            openers,
         };
         let bare = codec.encode("a")?;
         let whole = encode(&codec.tokenizer, "a", true)?;
@@ -135,6 +141,11 @@ impl TextCodec {
     /// Whether there is a chat template.
     pub fn has_chat(&self) -> bool {
         self.chat.is_some()
+    }
+
+    /// How many tokens stand before every plain text.
+    pub fn lead(&self) -> usize {
+        self.lead.len()
     }
 
     /// Whether the token ends an answer.
@@ -250,9 +261,12 @@ impl TextCodec {
             let first = rest.next().map(String::from).unwrap_or_default();
             text.replace(special, &format!("{first}{CUT}{}", rest.as_str()))
         };
-        self.special
-            .iter()
-            .fold(text.to_owned(), |text, (special, _)| cut(text, special))
+        // Vocabularies with thousands of special tokens would make each text wait.
+        if !self.openers.iter().any(|&opener| text.contains(opener)) {
+            return text.to_owned();
+        }
+        let there = self.special.iter().filter(|(s, _)| text.contains(s));
+        there.fold(text.to_owned(), |text, (special, _)| cut(text, special))
     }
 
     /// Tokens of a text; special ones where it names them without a cut.

@@ -72,6 +72,10 @@ pub struct Batch {
     pub positions: Tensor,
     /// How the packed tokens are laid out for attention.
     pub layout: Layout,
+    /// The largest position.
+    last: i64,
+    /// What was computed before.
+    before: Before,
 }
 
 /// Layout `[B,L]` of N packed tokens, and who sees whom.
@@ -113,6 +117,7 @@ impl Batch {
         }
         let full = trees.iter().all(|t| t.len() == width);
         let sees_all = before.hidden.iter().all(|&h| h == 0);
+        let last = positions.iter().copied().max().unwrap_or(0);
         let causal = full && before.slots == 0 && trees.iter().all(|t| t.is_chain());
         let mask = match (causal, full && width == 1 && sees_all) {
             (false, false) => {
@@ -152,7 +157,59 @@ impl Batch {
                 mask,
                 causal,
             },
+            last,
+            before: before.clone(),
         })
+    }
+
+    /// The layout of a layer whose tokens see the last `window` tokens alone, themselves among them; `kind` is the type of
+    /// the mask.
+    ///
+    /// # Errors
+    /// When libtorch refuses.
+    pub fn windowed(&self, window: i64, kind: DType) -> Result<Layout> {
+        let layout = &self.layout;
+        let same = Layout {
+            rows: layout.rows,
+            width: layout.width,
+            places: layout
+                .places
+                .as_ref()
+                .map(|(out, back)| (out.shallow_clone(), back.shallow_clone())),
+            mask: layout.mask.as_ref().map(Tensor::shallow_clone),
+            causal: layout.causal,
+        };
+        if self.last < window {
+            return Ok(same);
+        }
+        let (keys, queries) = self.places_in_text()?;
+        let far = keys.f_le_tensor(&queries.f_sub_scalar(window)?)?;
+        let mask = match same.mask {
+            Some(mask) => mask,
+            None => {
+                let size = [layout.rows, 1, layout.width, keys.size4()?.3];
+                let all = Tensor::f_zeros(size, (kind, keys.device()))?;
+                all.f_masked_fill(&keys.f_gt_tensor(&queries)?, f64::NEG_INFINITY)?
+            }
+        };
+        Ok(Layout {
+            mask: Some(mask.f_masked_fill(&far, f64::NEG_INFINITY)?),
+            causal: false,
+            ..same
+        })
+    }
+
+    /// Positions of keys i64 `[B,1,1,P+L]` and of queries i64 `[B,1,L,1]`.
+    fn places_in_text(&self) -> Result<(Tensor, Tensor)> {
+        let queries = self.layout.spread(&self.positions.f_view([-1, 1, 1])?)?;
+        let own = queries.f_transpose(2, 3)?;
+        let rows = 0..self.layout.rows as usize;
+        let hidden = |row| self.before.hidden.get(row).copied().unwrap_or(0) as i64;
+        let hidden: Vec<i64> = rows.map(hidden).collect();
+        let hidden = Tensor::f_from_slice(&hidden)?.f_to_device(own.device())?;
+        let slots = Tensor::f_arange(self.before.slots as i64, (DType::Int64, own.device()))?;
+        let past = slots.f_sub(&hidden.f_view([-1, 1, 1, 1])?)?;
+        Ok((Tensor::f_cat(&[past, own], 3)?, queries))
     }
 }
 

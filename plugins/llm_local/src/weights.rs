@@ -38,7 +38,7 @@ impl<'a> Weights<'a> {
             Source::Gguf(file) => file
                 .tensors()
                 .keys()
-                .map(|n| (hf_name(n), n.clone()))
+                .map(|n| (hf_name(n, config.gemma.is_some()), n.clone()))
                 .collect(),
             Source::Folder(folder) => folder
                 .shapes()
@@ -118,7 +118,7 @@ impl<'a> Weights<'a> {
                 tensor.size()
             )));
         }
-        let tensor = self.in_half_order(stored, tensor)?;
+        let tensor = self.whole_norm(name, self.in_half_order(stored, tensor)?)?;
         Ok(Some(tensor.f_to_device(self.device)?.f_to_kind(self.kind)?))
     }
 
@@ -139,7 +139,7 @@ impl<'a> Weights<'a> {
         match left.as_slice() {
             [] => Ok(()),
             [first, ..] => Err(self.fault(format!(
-                "{} tensors have no place in a model of the Llama family, `{first}` for one",
+                "{} tensors have no place in such a model, `{first}` for one",
                 left.len()
             ))),
         }
@@ -162,6 +162,15 @@ impl<'a> Weights<'a> {
         Ok(paired.f_transpose(1, 2)?.f_reshape(&shape)?)
     }
 
+    /// Folders of Gemma 3 hold what a norm's weight has above 1; GGUF files hold the whole.
+    fn whole_norm(&self, name: &str, tensor: Tensor) -> Result<Tensor> {
+        let folder = matches!(self.source, Source::Folder(_));
+        match self.config.gemma.is_some() && folder && name.ends_with("norm.weight") {
+            true => Ok(tensor.f_add_scalar(1.0)?),
+            false => Ok(tensor),
+        }
+    }
+
     fn fault(&self, reason: String) -> Error {
         match self.source {
             Source::Gguf(file) => file.fault(reason),
@@ -173,7 +182,7 @@ impl<'a> Weights<'a> {
 }
 
 /// The name in transformers of a tensor in a GGUF file; unknown names stay as they are.
-fn hf_name(name: &str) -> String {
+fn hf_name(name: &str, gemma: bool) -> String {
     let top = match name {
         "token_embd.weight" => "model.embed_tokens.weight",
         "output_norm.weight" => "model.norm.weight",
@@ -191,7 +200,12 @@ fn hf_name(name: &str) -> String {
     };
     let part = match part {
         "attn_norm" => "input_layernorm",
+        "ffn_norm" if gemma => "pre_feedforward_layernorm",
         "ffn_norm" => "post_attention_layernorm",
+        "post_attention_norm" => "post_attention_layernorm",
+        "post_ffw_norm" => "post_feedforward_layernorm",
+        "attn_q_norm" => "self_attn.q_norm",
+        "attn_k_norm" => "self_attn.k_norm",
         "attn_q" => "self_attn.q_proj",
         "attn_k" => "self_attn.k_proj",
         "attn_v" => "self_attn.v_proj",

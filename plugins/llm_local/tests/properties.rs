@@ -16,6 +16,8 @@ use lapidary_llm_local::likelihood::{Query, likelihoods, target_log_probs};
 use lapidary_llm_local::tree::{Batch, Before, Tree};
 use lapidary_sdk::prelude::*;
 
+const MODELS: [&str; 4] = ["tiny_llama", "tiny_qwen2", "tiny_qwen3", "tiny_gemma3"];
+
 /// Reproducible tokens of the tiny models.
 fn tokens(seed: i64, count: i64) -> Vec<i64> {
     (0..count)
@@ -36,7 +38,7 @@ fn queries() -> Vec<Query> {
 }
 
 fn assert_equal_whole_sequences(queries: &[Query], batch_tokens: usize) {
-    for name in ["tiny_llama", "tiny_qwen2"] {
+    for name in MODELS {
         let model = tiny(name);
         let found = tch::no_grad(|| likelihoods(&model, queries, batch_tokens)).unwrap();
         for (query, found) in queries.iter().zip(found) {
@@ -87,7 +89,7 @@ fn beginnings_that_some_prompts_share_change_nothing() {
 
 #[test]
 fn unequal_lengths_in_a_batch_equal_one_by_one() {
-    for name in ["tiny_llama", "tiny_qwen2"] {
+    for name in MODELS {
         let model = tiny(name);
         let sequences = [tokens(1, 9), tokens(2, 1), tokens(3, 14), tokens(4, 9)];
         let trees: Vec<Tree> = sequences.iter().map(|s| Tree::chain(s)).collect();
@@ -110,7 +112,11 @@ fn unequal_lengths_in_a_batch_equal_one_by_one() {
 
 #[test]
 fn cached_steps_equal_full_recomputation() {
-    let model = tiny("tiny_llama");
+    MODELS.into_iter().for_each(cached_steps_of);
+}
+
+fn cached_steps_of(name: &str) {
+    let model = tiny(name);
     let sequences = [tokens(5, 12), tokens(6, 8)];
     let (prompts, steps) = ([7, 3], 5);
     tch::no_grad(|| {
@@ -142,7 +148,7 @@ fn cached_steps_equal_full_recomputation() {
             for (row, (sequence, n)) in sequences.iter().zip(prompts).enumerate() {
                 let expected = logits(&model, &sequence[..n + step + 1]).get(-1);
                 let off = worst(&found.get(row as i64), &expected);
-                assert!(off < 1e-4, "row {row}, step {step}: {off}");
+                assert!(off < 1e-4, "{name}, row {row}, step {step}: {off}");
             }
         }
     });
@@ -160,8 +166,12 @@ fn task(prompt: Vec<i64>, temperature: f64, seed: u64) -> Task {
 
 #[test]
 fn answers_do_not_depend_on_their_company_and_seeds_decide_them() {
-    let files = ModelFiles::open(&fixture("tiny_llama")).unwrap();
-    let (model, codec) = (tiny("tiny_llama"), files.codec().unwrap());
+    MODELS.into_iter().for_each(answers_of);
+}
+
+fn answers_of(name: &str) {
+    let files = ModelFiles::open(&fixture(name)).unwrap();
+    let (model, codec) = (tiny(name), files.codec().unwrap());
     let tasks: Vec<Task> = (0..6)
         .map(|i| {
             task(

@@ -8,13 +8,13 @@
 
 mod common;
 
-use common::{fixture, ints, logits, tensors, tiny, worst};
+use common::{changed, fixture, ints, logits, replace, tensors, tiny, worst};
 use lapidary_llm_local::files::ModelFiles;
 use lapidary_llm_local::generate::{Task, generate};
 use lapidary_llm_local::tokenizer::TextCodec;
 use lapidary_sdk::prelude::*;
 
-const MODELS: [&str; 2] = ["tiny_llama", "tiny_qwen2"];
+const MODELS: [&str; 4] = ["tiny_llama", "tiny_qwen2", "tiny_qwen3", "tiny_gemma3"];
 
 #[test]
 fn logits_agree_from_folders_and_from_gguf_files() {
@@ -69,7 +69,11 @@ fn greedy_answers_agree_though_batched_with_other_lengths() {
 
 #[test]
 fn the_metadata_of_gguf_make_the_same_tokenizer() {
-    for (name, adds_bos) in [("tiny_llama", true), ("tiny_qwen2", false)] {
+    for (name, adds_bos) in [
+        ("tiny_llama", true),
+        ("tiny_qwen2", false),
+        ("tiny_qwen3", false),
+    ] {
         let codec = |name: &str| ModelFiles::open(&fixture(name)).unwrap().codec().unwrap();
         let (folder, file) = (codec(name), codec(&format!("{name}.gguf")));
         for text in [
@@ -113,23 +117,6 @@ fn files_say_what_they_hold() {
         (llama.parameters(), "tiny_llama")
     );
     assert_ne!(llama.sha256().unwrap(), qwen.sha256().unwrap());
-}
-
-/// A copy of a model folder with some files changed.
-fn changed(name: &str, change: impl Fn(&std::path::Path)) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(fixture(name)).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
-    }
-    change(folder.path());
-    folder
-}
-
-fn replace(path: &std::path::Path, old: &str, new: &str) {
-    let text = std::fs::read_to_string(path).unwrap();
-    assert!(text.contains(old), "{old}");
-    std::fs::write(path, text.replace(old, new)).unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The stages of an experiment. Each names its result by a fingerprint of all that goes in, and loads it from the store
-//! or makes it: [`embed`] (or [`precomputed`]) → [`guide`] (or [`bring_scores`]) → [`refine`] → [`train`] → [`evaluate`].
-//! [`fine_tune`] makes a language model for another round of [`guide`].
+//! or makes it: [`embed`] (or [`precomputed`], [`embed_texts`]) → [`guide`] (or [`bring_scores`]) → [`refine`] → [`train`] →
+//! [`evaluate`]. [`fine_tune`] makes a language model for another round of [`guide`].
 //!
 //! What a stage returns carries its fingerprint and the split it was made from; a later stage refuses parts of different
 //! splits. In a dry run everything that can be checked is checked, and the values are missing.
@@ -16,6 +16,7 @@ mod recommender;
 mod refine;
 #[cfg(test)]
 mod tests;
+mod text;
 mod train;
 mod tune;
 
@@ -28,6 +29,7 @@ pub use guide::{GuideSettings, GuidedEmbedding, guide, guide_users, item_text};
 pub use precomputed::{Missing, PrecomputedSettings, precomputed};
 pub use recommender::{Reason, Reasons, Recommended, Recommender};
 pub use refine::{RefinedEmbedding, refine};
+pub use text::{TextSettings, embed_texts};
 pub use train::{Start, train};
 pub use tune::{Tuned, fine_tune};
 

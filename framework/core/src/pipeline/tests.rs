@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod precomputed;
+mod text;
 
 use std::path::Path;
 

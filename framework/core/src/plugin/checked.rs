@@ -5,9 +5,9 @@ mod training;
 
 use lapidary_sdk::kinds::{
     Answer, Answers, Ask, Backbone, BackboneContext, BaseEmbedder, BaseEmbedderContext,
-    BaseEmbeddings, Interactions, Llm, LlmContext, LlmInfo, LogLikelihoods, LoraSettings,
-    Objective, PromptStrategy, PromptStrategyContext, Reading, Reducer, ReducerContext, Request,
-    Subject,
+    BaseEmbeddings, EmbedSettings, Interactions, Llm, LlmContext, LlmInfo, LogLikelihoods,
+    LoraSettings, Objective, PromptStrategy, PromptStrategyContext, Reading, Reducer,
+    ReducerContext, Request, Subject,
 };
 use lapidary_sdk::{Error, Result, State, Stateful};
 use tch::{Device, Kind as DType, Tensor};
@@ -168,6 +168,18 @@ impl Llm for Checked<dyn Llm, Device> {
         let given = self.inner.log_likelihoods(requests)?;
         self.by.likelihoods(requests, &given, self.facts)?;
         Ok(given)
+    }
+
+    fn embed(&self, texts: &[String], settings: &EmbedSettings) -> Result<Tensor> {
+        let states = self.inner.embed(texts, settings)?;
+        let shape = [("N", texts.len() as i64), ("h", ANY)];
+        self.by
+            .output("embed", "states", &states, &shape, self.facts)?;
+        if !bool::try_from(states.f_isfinite()?.f_all()?)? {
+            let text = "output `states` holds numbers that are not finite".to_owned();
+            return Err(self.by.error("embed", text));
+        }
+        Ok(states)
     }
 }
 

@@ -262,6 +262,39 @@ fn language_models_that_are_trained() {
     );
 }
 
+impl Llm for Told<Tensor> {
+    fn info(&self) -> Result<LlmInfo> {
+        Err(Error::invalid("nobody asks"))
+    }
+
+    fn answer(&self, _: &[Request]) -> Result<Vec<Answer>> {
+        Err(Error::invalid("nobody asks"))
+    }
+
+    fn embed(&self, _: &[String], _: &EmbedSettings) -> Result<Tensor> {
+        Ok(self.0.shallow_clone())
+    }
+}
+
+#[test]
+fn states_of_texts() {
+    let embed = |states: Tensor| {
+        let context = context(serde_json::json!({"device": "cpu", "model_dirs": []}));
+        let texts = ["a".to_owned(), "b".to_owned()];
+        llm(Box::new(Told(states)), by(), &context)?.embed(&texts, &EmbedSettings::default())
+    };
+    let good = Tensor::ones([2, 3], (DType::Float, Device::Cpu));
+    assert_eq!(embed(good.copy()).unwrap(), good);
+    assert_eq!(
+        refused(embed(good.get(0))),
+        "embed: output `states`: expected f32 [N=2, h], found f32 [3]"
+    );
+    assert_eq!(
+        refused(embed(good * f64::NAN)),
+        "embed: output `states` holds numbers that are not finite"
+    );
+}
+
 impl PromptStrategy for Told<Tensor> {
     fn requests(&self, _: &Subject) -> Result<Vec<Request>> {
         Ok(Vec::new())

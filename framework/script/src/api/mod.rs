@@ -10,6 +10,7 @@ mod precomputed;
 mod refined;
 mod run;
 mod tensor;
+mod text;
 mod tuned;
 
 use std::rc::Rc;
@@ -28,6 +29,7 @@ pub(crate) fn install(lua: &Lua, session: &Rc<Session>) -> mlua::Result<()> {
     data::install(lua, &lapidary, session)?;
     component::install(lua, &lapidary, session)?;
     precomputed::install(lua, &lapidary, session)?;
+    text::install(lua, &lapidary, session)?;
     guided::install(lua, &lapidary, session)?;
     refined::install(lua, &lapidary, session)?;
     evaluation::install(lua, &lapidary, session)?;

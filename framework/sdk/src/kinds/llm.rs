@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::adaptation::{LogLikelihoods, LogLikelihoodsReply, LoraSettings};
+use super::embedding::{EmbedArguments, EmbedSettings};
 use crate::component::{Component, Kind, Method, Stateful};
 use crate::error::{Error, Result};
 use crate::serve::{Incoming, Serve};
@@ -53,6 +54,15 @@ pub trait Llm: Stateful {
     /// When a request asks for something else or is longer than the context, or the model fails.
     fn log_likelihoods(&self, _: &[Request]) -> Result<LogLikelihoods> {
         Err(Error::Unsupported(method::LOG_LIKELIHOODS))
+    }
+
+    /// Vectors of texts, f32 `[N,h]` of the model's own width h: pooled hidden states. A text's vector depends on no other
+    /// text. Optional.
+    ///
+    /// # Errors
+    /// When the model has no such layer, or fails.
+    fn embed(&self, _texts: &[String], _settings: &EmbedSettings) -> Result<Tensor> {
+        Err(Error::Unsupported(method::EMBED))
     }
 }
 
@@ -242,6 +252,8 @@ pub mod method {
     pub const ADAPT: u32 = 4;
     /// `log_likelihoods`, optional.
     pub const LOG_LIKELIHOODS: u32 = 5;
+    /// `embed`, optional.
+    pub const EMBED: u32 = 6;
 }
 
 /// Arguments of `answer`, `answer_some` and `log_likelihoods`.
@@ -272,6 +284,7 @@ pub fn methods() -> Vec<Method> {
             &["log_probs f32 [T]"],
         )
         .optional(),
+        Method::new(method::EMBED, "embed", &[], &["states f32 [N,h]"]).optional(),
     ]
 }
 
@@ -305,6 +318,10 @@ impl<T: Component<Context = LlmContext> + Llm> Serve<T> for LlmKind {
                 let LogLikelihoods { log_probs, tokens } = instance.log_likelihoods(&requests)?;
                 call.give("log_probs", log_probs)?;
                 call.reply(&LogLikelihoodsReply { tokens })
+            }
+            method::EMBED => {
+                let EmbedArguments { texts, settings } = call.arguments()?;
+                call.give("states", instance.embed(&texts, &settings)?)
             }
             other => Err(Error::Unsupported(other)),
         }

@@ -3,6 +3,7 @@
 pub mod adaptation;
 pub mod backbone;
 pub mod base_embedder;
+pub mod embedding;
 mod histories;
 pub mod llm;
 pub mod prompt_strategy;
@@ -11,6 +12,7 @@ pub mod reducer;
 pub use adaptation::{LogLikelihoods, LoraSettings};
 pub use backbone::{Backbone, BackboneContext, Objective};
 pub use base_embedder::{BaseEmbedder, BaseEmbedderContext, BaseEmbeddings, Interactions};
+pub use embedding::{EmbedSettings, Pooling};
 pub use histories::Histories;
 pub use llm::{Answer, Answers, Ask, Llm, LlmContext, LlmInfo, Message, Prompt, Request, Role};
 pub use prompt_strategy::{

@@ -57,7 +57,7 @@ impl SparseAdam {
     /// # Errors
     /// When a row is not in the table or a shape does not fit.
     pub fn step(&mut self, rows: &Tensor, gradients: &Tensor) -> Result<()> {
-        let (rows, gradient) = summed(rows, gradients)?;
+        let (rows, gradient) = sum_by_row(rows, gradients)?;
         let mean = |moments: &Tensor, of: &Tensor, beta: f64| {
             moments.f_index_select(0, &rows)?.f_lerp(of, 1.0 - beta)
         };
@@ -77,7 +77,13 @@ impl SparseAdam {
 }
 
 /// The rows that occur, rising, each once, and the sum of each one's gradients: always in the same order, also on a GPU.
-fn summed(rows: &Tensor, gradients: &Tensor) -> Result<(Tensor, Tensor)> {
+///
+/// # Shapes
+/// `rows` i64 `[n]`, `gradients` f32 `[n,d]`; the result i64 `[m]` and f32 `[m,d]`.
+///
+/// # Errors
+/// When a shape does not fit.
+pub fn sum_by_row(rows: &Tensor, gradients: &Tensor) -> Result<(Tensor, Tensor)> {
     const SUM: i64 = 0;
     let (sorted, order) = rows.f_sort_stable(true, 0, false)?;
     let (rows, _, counts) = sorted.f_unique_consecutive(false, true, None)?;

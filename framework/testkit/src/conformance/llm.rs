@@ -3,7 +3,9 @@
 use lapidary_core::plugin::Registry;
 use lapidary_sdk::Kind;
 use lapidary_sdk::kinds::llm::method;
-use lapidary_sdk::kinds::{Answer, Ask, Llm, LlmContext, LoraSettings, Prompt, Request};
+use lapidary_sdk::kinds::{
+    Answer, Ask, EmbedSettings, Llm, LlmContext, LoraSettings, Pooling, Prompt, Request,
+};
 use serde_json::Value;
 use tch::Tensor;
 
@@ -86,6 +88,10 @@ pub fn llm(registry: &Registry, name: &str, settings: &Value) -> Numbers {
     }
 
     let mut numbers = Numbers::default();
+    let entry = registry.entry(Kind::Llm, name);
+    if entry.is_ok_and(|e| e.description.offers(method::EMBED)) {
+        embeds(&*model, &mut numbers);
+    }
     for answer in &answers {
         match answer {
             Answer::Likelihood { log_probs, .. } => {
@@ -134,6 +140,47 @@ fn trainable(model: &mut dyn Llm, answers: &[Answer]) {
 fn answer(model: &dyn Llm, requests: &[Request]) -> Vec<Answer> {
     let answers = unchanged("answer", || model.answer(requests));
     answers.unwrap_or_else(|e| panic!("it answers: {e}"))
+}
+
+/// A text's vector is its own, whatever stands beside it, and a long text is cut.
+fn embeds(model: &dyn Llm, numbers: &mut Numbers) {
+    let long = "word ".repeat(20_000);
+    let texts = [
+        "A film",
+        &long,
+        "x",
+        "The film is best known for its story.",
+    ];
+    let texts = texts.map(str::to_owned);
+    for pooling in [Pooling::Mean, Pooling::Last] {
+        let settings = EmbedSettings {
+            pooling,
+            max_tokens: 16,
+            ..EmbedSettings::default()
+        };
+        let embed = |texts: &[String]| {
+            let states = unchanged("embed", || model.embed(texts, &settings));
+            states.unwrap_or_else(|e| panic!("it embeds texts: {e}"))
+        };
+        let all = embed(&texts);
+        for (row, text) in (0..).zip(&texts) {
+            let alone = embed(std::slice::from_ref(text)).get(0);
+            let near = alone.allclose(&all.get(row), 1e-3, 1e-3, false);
+            assert!(near, "a text's vector depends on its neighbours: {row}");
+        }
+        let same = all.get(0).allclose(&all.get(3), 1e-3, 1e-3, false);
+        assert!(!same, "different texts have different vectors");
+        assert_eq!(embed(&[]).size(), [0, all.size()[1]], "no text, no vector");
+        numbers.add("states", &all);
+    }
+    keeps_seed("embed", || {
+        drop(model.embed(&texts, &EmbedSettings::default()))
+    });
+    let beyond = EmbedSettings {
+        layer: Some(100_000),
+        ..EmbedSettings::default()
+    };
+    assert_refused("a layer beyond the last", model.embed(&texts, &beyond));
 }
 
 /// Answers do not depend on what else is asked beside them, up to rounding.

@@ -6,7 +6,7 @@ use crate::data::{Dataset, LeaveOneOut, leave_one_out};
 use crate::pipeline::Missing;
 
 /// Users 1 to 3 had the items `i0` to `i3`.
-fn data(folder: &Path) -> Dataset {
+pub(super) fn data(folder: &Path) -> Dataset {
     let rows: Vec<String> = (1..4)
         .flat_map(|user| (0..4).map(move |item| format!("{user}\ti{item}\t\t{item}\n")))
         .collect();

@@ -2,8 +2,11 @@
 
 use lapidary_sdk::Result;
 use lapidary_sdk::kinds::adaptation::LogLikelihoodsReply;
+use lapidary_sdk::kinds::embedding::EmbedArguments;
 use lapidary_sdk::kinds::llm::{AnswerArguments, AnswerReply, method};
-use lapidary_sdk::kinds::{Answer, Answers, Llm, LlmInfo, LogLikelihoods, LoraSettings, Request};
+use lapidary_sdk::kinds::{
+    Answer, Answers, EmbedSettings, Llm, LlmInfo, LogLikelihoods, LoraSettings, Request,
+};
 use tch::Tensor;
 
 use super::{Instance, MethodId};
@@ -13,6 +16,7 @@ const ANSWER: MethodId = (method::ANSWER, "answer");
 const ANSWER_SOME: MethodId = (method::ANSWER_SOME, "answer_some");
 const ADAPT: MethodId = (method::ADAPT, "adapt");
 const LOG_LIKELIHOODS: MethodId = (method::LOG_LIKELIHOODS, "log_likelihoods");
+const EMBED: MethodId = (method::EMBED, "embed");
 
 impl Llm for Instance {
     fn info(&self) -> Result<LlmInfo> {
@@ -48,5 +52,13 @@ impl Llm for Instance {
         let log_probs = returned.take("log_probs")?;
         let LogLikelihoodsReply { tokens } = returned.reply()?;
         Ok(LogLikelihoods { log_probs, tokens })
+    }
+
+    fn embed(&self, texts: &[String], settings: &EmbedSettings) -> Result<Tensor> {
+        let arguments = EmbedArguments {
+            texts: texts.to_vec(),
+            settings: settings.clone(),
+        };
+        self.call_with(EMBED, &[], &arguments)?.take("states")
     }
 }

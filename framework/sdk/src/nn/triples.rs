@@ -1,11 +1,13 @@
-//! Triples of a user, an item they had and an item they had not.
+//! Triples of a user, an item they had and an item they had not: what embedders that rank learn from (Rendle and others 2009,
+//! <https://arxiv.org/abs/1205.2618>).
 
-use lapidary_sdk::prelude::*;
-use lapidary_sdk::random::{Generator, permutation};
 use rand::Rng;
 
+use crate::prelude::*;
+use crate::random::{Generator, permutation};
+
 /// Which items each user had.
-pub(crate) struct Had {
+struct Had {
     /// Each user's items, rising, each once.
     of_users: Vec<Vec<usize>>,
     n_items: usize,
@@ -33,7 +35,7 @@ impl Had {
     }
 
     /// An item that the user had not, all alike probable. The user must lack one.
-    pub(crate) fn draw_other(&self, user: usize, generator: &mut Generator) -> usize {
+    fn draw_other(&self, user: usize, generator: &mut Generator) -> usize {
         let had = self.of_users.get(user).map_or(&[][..], Vec::as_slice);
         loop {
             let item = generator.random_range(0..self.n_items);
@@ -45,21 +47,24 @@ impl Had {
 }
 
 /// A user and an item they had.
-pub(crate) type Interaction = (usize, usize);
+pub type Interaction = (usize, usize);
 
-/// The interactions, a part of them held out.
-pub(crate) struct Task {
-    pub(crate) had: Had,
+/// The interactions of a ranking task, a part of them held out.
+pub struct RankingTask {
+    had: Had,
     /// To train on.
-    pub(crate) trained: Vec<Interaction>,
+    pub trained: Vec<Interaction>,
     /// The last of some users, to be ranked above what the user had not.
-    pub(crate) held_out: Vec<Interaction>,
+    pub held_out: Vec<Interaction>,
 }
 
-impl Task {
+impl RankingTask {
     /// Holds out the last interaction of a `share` of the users that have another one, of at most `most`. Users that had
     /// every item teach nothing and are left out.
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    /// When nothing is left to train on.
+    pub fn new(
         histories: &Histories,
         share: f64,
         most: usize,
@@ -102,21 +107,31 @@ impl Task {
         })
     }
 
+    /// An item that the user had not, all alike probable. The user must have an interaction here.
+    pub(super) fn draw_other(&self, user: usize, generator: &mut Generator) -> usize {
+        self.had.draw_other(user, generator)
+    }
+
     /// The numbers of all training interactions in random order.
-    pub(crate) fn shuffled(&self, generator: &mut Generator) -> Vec<i64> {
+    pub fn shuffled(&self, generator: &mut Generator) -> Vec<i64> {
         permutation(generator, self.trained.len())
     }
 
     /// The training interactions of these numbers, each with an item that the user had not.
-    pub(crate) fn batch(
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn batch(
         &self,
         numbers: &[i64],
         generator: &mut Generator,
         device: Device,
-    ) -> Result<Batch> {
+    ) -> Result<Triples> {
         let mut columns = [const { Vec::new() }; 3];
         for &number in numbers {
-            let (user, item) = self.trained[number as usize];
+            let interaction = self.trained.get(number as usize).copied();
+            let (user, item) = interaction
+                .ok_or_else(|| Error::invalid(format!("there is no interaction {number}")))?;
             let other = self.had.draw_other(user, generator);
             for (column, value) in columns.iter_mut().zip([user, item, other]) {
                 column.push(value as i64);
@@ -125,7 +140,7 @@ impl Task {
         let tensor =
             |values: &[i64]| Ok::<_, Error>(Tensor::f_from_slice(values)?.f_to_device(device)?);
         let [users, items, others] = &columns;
-        Ok(Batch {
+        Ok(Triples {
             users: tensor(users)?,
             items: tensor(items)?,
             others: tensor(others)?,
@@ -134,8 +149,11 @@ impl Task {
 }
 
 /// Triples as columns, i64 `[B]` each.
-pub(crate) struct Batch {
-    pub(crate) users: Tensor,
-    pub(crate) items: Tensor,
-    pub(crate) others: Tensor,
+pub struct Triples {
+    /// The users.
+    pub users: Tensor,
+    /// Items that they had.
+    pub items: Tensor,
+    /// Items that they had not.
+    pub others: Tensor,
 }

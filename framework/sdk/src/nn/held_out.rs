@@ -1,10 +1,8 @@
 //! How well held-out items are ranked.
 
-use lapidary_sdk::prelude::*;
-use lapidary_sdk::random::Generator;
-
-use crate::factors::Factors;
-use crate::triples::Task;
+use super::RankingTask;
+use crate::prelude::*;
+use crate::random::Generator;
 
 /// Items that a user had not, per held-out item.
 const OTHERS: usize = 100;
@@ -13,17 +11,20 @@ const OTHERS: usize = 100;
 const BLOCK: i64 = 1024;
 
 /// Held-out items, each with items that the user had not, drawn once.
-pub(crate) struct Validation {
+pub struct HeldOut {
     /// i64 `[n]`
     users: Tensor,
     /// i64 `[n,1+OTHERS]`, the held-out item first.
     items: Tensor,
 }
 
-impl Validation {
+impl HeldOut {
     /// None where nothing is held out.
-    pub(crate) fn new(
-        task: &Task,
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn new(
+        task: &RankingTask,
         generator: &mut Generator,
         device: Device,
     ) -> Result<Option<Self>> {
@@ -34,7 +35,7 @@ impl Validation {
         for &(user, item) in &task.held_out {
             users.push(user as i64);
             items.push(item as i64);
-            items.extend((0..OTHERS).map(|_| task.had.draw_other(user, generator) as i64));
+            items.extend((0..OTHERS).map(|_| task.draw_other(user, generator) as i64));
         }
         let items = Tensor::f_from_slice(&items)?.f_view([-1, 1 + OTHERS as i64])?;
         Ok(Some(Self {
@@ -44,12 +45,15 @@ impl Validation {
     }
 
     /// One less the area under the ROC curve: how often an item that a user had not has a higher score than the held-out
-    /// one; of equal scores, half.
-    pub(crate) fn loss(&self, factors: &Factors) -> Result<f64> {
+    /// one; of equal scores, half. `scores` tells those of items i64 `[n,k]` for users i64 `[n]`, f32 `[n,k]`.
+    ///
+    /// # Errors
+    /// What `scores` reports.
+    pub fn loss(&self, scores: impl Fn(&Tensor, &Tensor) -> Result<Tensor>) -> Result<f64> {
         let mut lost = 0.0;
         let users = self.users.f_split(BLOCK, 0)?;
         for (users, items) in users.iter().zip(self.items.f_split(BLOCK, 0)?) {
-            let scores = factors.scores(users, &items)?;
+            let scores = scores(users, &items)?;
             let held_out = scores.f_narrow(1, 0, 1)?;
             let others = scores.f_narrow(1, 1, OTHERS as i64)?;
             let count = |tensor: Tensor| tensor.f_sum(DType::Int64)?.f_int64_value(&[]);

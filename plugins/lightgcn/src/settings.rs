@@ -1,0 +1,61 @@
+//! The settings of a script, and what must hold among them.
+
+use lapidary_sdk::nn::{
+    check_at_least_one, check_init_std, check_not_negative, check_positive, check_share,
+};
+use lapidary_sdk::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`crate::LightGcn`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Steps over the graph whose results make a vector.
+    pub layers: u32,
+    /// Learning rate of Adam.
+    pub learning_rate: f64,
+    /// Weight of the squared first vectors in the loss: half of it times the squared length of each that a triple touches.
+    pub regularisation: f64,
+    /// Triples of a user, an item they had and one they had not in a step. Every step walks the whole graph.
+    pub batch_size: u32,
+    /// Most passes over the interactions.
+    pub epochs: u32,
+    /// Share of the users whose last training interaction is held out to see when training should end; with 0 all are
+    /// trained on, for all epochs.
+    pub validation: f64,
+    /// Training ends when the held-out items were ranked no better for this many epochs; the best state counts.
+    pub patience: u32,
+    /// Standard deviation of the initial values.
+    pub init_std: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            layers: 3,
+            learning_rate: 0.001,
+            regularisation: 1e-4,
+            batch_size: 2048,
+            epochs: 200,
+            validation: 0.1,
+            patience: 10,
+            init_std: 0.1,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks the settings and the context.
+    pub(crate) fn check(&self, context: &BaseEmbedderContext) -> Result<()> {
+        check_at_least_one("dim", context.dim)?;
+        check_at_least_one("layers", self.layers)?;
+        check_positive("learning_rate", self.learning_rate)?;
+        check_not_negative("regularisation", self.regularisation)?;
+        check_at_least_one("batch_size", self.batch_size)?;
+        check_at_least_one("epochs", self.epochs)?;
+        check_share("validation", self.validation)?;
+        check_at_least_one("patience", self.patience)?;
+        check_init_std(self.init_std)
+    }
+}

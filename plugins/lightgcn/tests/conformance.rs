@@ -1,0 +1,5 @@
+//! The base embedder keeps what every base embedder promises, linked in and loaded.
+
+use lapidary_lightgcn as _;
+
+lapidary_testkit::conformance!("lightgcn"; base_embedder: "lightgcn");
