@@ -37,7 +37,7 @@ fn refusal(folder: &Path, model: &str) -> String {
         s.model = fixture(model).display().to_string();
         s.adapter = Some(folder.display().to_string());
     });
-    llm.err().expect("it is refused").to_string()
+    llm.expect_err("it is refused").to_string()
 }
 
 #[test]
@@ -89,27 +89,27 @@ fn configurations_that_cannot_be_used_are_refused_by_their_keys() {
 
 #[test]
 fn tensors_that_do_not_fit_are_refused_by_their_names() {
-    let name = "base_model.model.model.layers.1.self_attn.k_proj.lora_B.weight";
-    let refused = |change: &dyn Fn(&mut Vec<(String, Tensor)>)| {
+    const NAME: &str = "base_model.model.model.layers.1.self_attn.k_proj.lora_B.weight";
+    let refused = |change: fn(&mut Vec<(String, Tensor)>)| {
         let (_kept, path) = broken(|_| {}, change);
         refusal(&path, "tiny_llama")
     };
-    let message = refused(&|all| all.retain(|(n, _)| n != name));
+    let message = refused(|all| all.retain(|(n, _)| n != NAME));
     assert!(
-        message.ends_with(&format!("tensor `{name}` is missing")),
+        message.ends_with(&format!("tensor `{NAME}` is missing")),
         "{message}"
     );
-    let message = refused(&|all| {
-        for (_, tensor) in all.iter_mut().filter(|(n, _)| n == name) {
+    let message = refused(|all| {
+        for (_, tensor) in all.iter_mut().filter(|(n, _)| n == NAME) {
             *tensor = tensor.narrow(0, 0, 5).copy();
         }
     });
     assert!(
-        message.contains(name) && message.contains("[5, 3]"),
+        message.contains(NAME) && message.contains("[5, 3]"),
         "{message}"
     );
-    let message = refused(&|all| {
-        for (n, _) in all.iter_mut().filter(|(n, _)| n == name) {
+    let message = refused(|all| {
+        for (n, _) in all.iter_mut().filter(|(n, _)| n == NAME) {
             *n = n.replace("layers.1", "layers.9");
         }
     });
@@ -117,7 +117,7 @@ fn tensors_that_do_not_fit_are_refused_by_their_names() {
         message.contains("layers.9") && message.contains("made for another"),
         "{message}"
     );
-    let message = refused(&|all| all.clear());
+    let message = refused(|all| all.clear());
     assert!(message.contains("is missing"), "{message}");
 }
 
