@@ -1,13 +1,14 @@
-//! Whether the default model's scores mean something: films' scores by title and year against the genres that others
+//! Whether small models' scores mean something: films' scores by title and year against the genres that others
 //! gave them. `framework/docs/decisions/0004-asking-small-models.md` has the figures of larger samples.
 
 #![allow(clippy::disallowed_methods)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lapidary_core::data::load_toml;
 use lapidary_core::guidance::{agreement, attributes};
-use lapidary_llm_local::local::Local;
+use lapidary_llm_local::find::{VARIABLE, find};
+use lapidary_llm_local::local::{Local, Settings};
 use lapidary_prompts::ScorePhrases;
 use lapidary_sdk::prelude::*;
 
@@ -29,12 +30,33 @@ const GENRES: [(&str, &[&str]); 12] = [
 
 #[test]
 fn scores_by_title_alone_tell_genres_apart() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let models = root.join(".deps/models");
-    if !models.join("SmolLM2-135M-Instruct.Q4_1.gguf").is_file() {
-        println!("skipped: the default model is not in {}", models.display());
-        return;
+    areas("smollm2-135m-instruct");
+}
+
+#[test]
+fn gemma_tells_genres_apart_where_it_is_there() {
+    areas("gemma-3-270m");
+}
+
+/// The model of that name, where it is there.
+fn model(name: &str) -> Option<PathBuf> {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join(".deps/models");
+    let models = models.display().to_string();
+    let found = find(
+        name,
+        std::env::var_os(VARIABLE),
+        std::slice::from_ref(&models),
+    );
+    if found.is_err() {
+        println!("skipped: `{name}` is not in {models}");
     }
+    found.ok()
+}
+
+/// Prints and checks the areas of a model.
+fn areas(name: &str) {
+    let Some(path) = model(name) else { return };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let cache = tempfile::tempdir().unwrap();
     let toml = root.join("configs/datasets/movietweetings.toml");
     let data = load_toml(&toml, cache.path()).unwrap();
@@ -43,9 +65,13 @@ fn scores_by_title_alone_tell_genres_apart() {
 
     let context = LlmContext {
         device: "cpu".to_owned(),
-        model_dirs: vec![models.display().to_string()],
+        model_dirs: Vec::new(),
     };
-    let llm = Local::create(Default::default(), context).unwrap();
+    let settings = Settings {
+        model: path.display().to_string(),
+        ..Settings::default()
+    };
+    let llm = Local::create(settings, context).unwrap();
     let attributes = attributes::load(&root.join("configs/attributes/movies.toml")).unwrap();
     let names: Vec<_> = attributes
         .attributes
@@ -90,10 +116,13 @@ fn scores_by_title_alone_tell_genres_apart() {
     let own = found.iter().filter(|f| GENRES[f.attribute].0 == f.category);
     let areas: Vec<f64> = own.map(|f| f.auc).collect();
     let mean = areas.iter().sum::<f64>() / areas.len() as f64;
-    println!("{} films: mean {mean:.3} of {areas:.2?}", films.len());
+    println!(
+        "{name}, {} films: mean {mean:.3} of {areas:.2?}",
+        films.len()
+    );
     assert!(areas.len() >= 9, "{areas:?}");
     assert!(
         mean > 0.6,
-        "mean area {mean:.3}, of chance 0.5: {areas:.2?}"
+        "{name}: mean area {mean:.3}, of chance 0.5: {areas:.2?}"
     );
 }

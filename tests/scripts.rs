@@ -235,6 +235,47 @@ fn vectors_of_ones_own_are_a_base() {
 }
 
 #[test]
+fn what_a_language_model_reads_of_the_items_is_a_base_embedding() {
+    let place = Place::new();
+    let failed = outcome(
+        &place,
+        r#"
+        local tiny = lapidary.llm("local", { model = "plugins/llm_local/tests/fixtures/tiny_gemma3" })
+        local base = lapidary.text_embedder(tiny, { pooling = "mean", layer = 3 }):fit(split)
+        assert(base.dim == 32 and base:table().shape[1] == split.items and not base:users())
+        local other = lapidary.text_embedder(tiny, { parts = { "title" } }):fit(split)
+        assert(other.fingerprint ~= base.fingerprint)
+        local refined = lapidary.refine { base = base, reducer = lapidary.reducer("pca"), dim = 4, users = "hidden" }
+        local model = lapidary.backbone("sasrec", { heads = 1, layers = 1 }):fit(split, refined, training)
+        assert(model:evaluate(split.test):value("ndcg@10") > 0)
+        "#,
+    );
+    assert_eq!(failed, None);
+    let tiny = "lapidary.llm('local', { model = 'plugins/llm_local/tests/fixtures/tiny_llama' })";
+    for (script, expected) in [
+        (
+            "lapidary.text_embedder('local')".to_owned(),
+            "expected a language model",
+        ),
+        (
+            format!("lapidary.text_embedder({tiny}, {{ poling = 'mean' }})"),
+            "did you mean `pooling`",
+        ),
+        (
+            format!("lapidary.text_embedder({tiny}, {{ layer = 3 }}):fit(split)"),
+            "has 2 layers",
+        ),
+        (
+            "lapidary.text_embedder(lapidary.llm('openai', { model = 'm' })):fit(split)".to_owned(),
+            "those that do: `local`",
+        ),
+    ] {
+        let errors = outcome(&place, &script).unwrap_or_else(|| panic!("{script} passed"));
+        assert!(errors.contains(expected), "{script}: {errors}");
+    }
+}
+
+#[test]
 fn a_cosine_with_a_learned_temperature_trains_and_explains_itself() {
     let place = Place::new();
     let failed = outcome(
