@@ -1,6 +1,8 @@
 //! Every script in `scripts/` runs from beginning to end, on a small data set, with real plugins and the real model.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "scripts/reasons.rs"]
+mod reasons;
 #[path = "../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
 
