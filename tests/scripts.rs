@@ -3,6 +3,8 @@
 
 #[path = "scripts/fine_tuning.rs"]
 mod fine_tuning;
+#[path = "scripts/reasons.rs"]
+mod reasons;
 #[path = "../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
 

@@ -3,7 +3,11 @@
 
 mod components;
 mod data;
+mod films;
+mod reasons;
 mod runs;
+#[path = "../../plugins/llm_openai/tests/common/mod.rs"]
+mod server;
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
@@ -15,7 +19,7 @@ use assert_cmd::assert::{Assert, OutputAssertExt};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder with the program and two plugins beside it, so that what else lies in cargo's folders does not matter. It is
+/// A folder with the program and some plugins beside it, so that what else lies in cargo's folders does not matter. It is
 /// as deep in the checkout as cargo's own: the program finds libtorch from there.
 fn installation() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -26,7 +30,7 @@ fn installation() -> &'static Path {
         install(program, &folder);
         // Cargo builds the libraries of this package's dependencies beside its tests.
         let test = std::env::current_exe().unwrap();
-        for plugin in ["sasrec", "reducers"] {
+        for plugin in ["sasrec", "reducers", "prompts", "llm_openai"] {
             let file = format!("{DLL_PREFIX}lapidary_{plugin}{DLL_SUFFIX}");
             install(&test.with_file_name(file), &folder);
         }
@@ -109,6 +113,8 @@ fn every_command_explains_itself() {
     let at = folder();
     let commands = [
         "run",
+        "recommend",
+        "explain",
         "plugins",
         "describe",
         "data",

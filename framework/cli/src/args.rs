@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use lapidary_core::data::CaseSet;
 use lapidary_sdk::Kind;
 
 /// Guided embedding refinement for sequential recommenders: experiments in Lua, components as plugins, libtorch below.
@@ -26,6 +27,10 @@ Environment: LAPIDARY_PLUGIN_PATH and LAPIDARY_MODELS (folders, separated by `:`
 pub enum Command {
     /// Run a Lua script; what it computed before is loaded, not computed again.
     Run(Run),
+    /// Recommend items to a user, with a model of a finished run.
+    Recommend(Recommend),
+    /// Explain why a model of a finished run recommends an item, attribute by attribute.
+    Explain(Explain),
     /// List the components of all plugins, and the files that were refused.
     Plugins(Plugins),
     /// Show a component's settings: types, defaults, ranges, help.
@@ -80,6 +85,59 @@ pub struct Run {
     /// Threads of libtorch; without it, as many as there are cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=4096))]
     pub threads: Option<i32>,
+}
+
+/// Which model of which run is asked, and for whom.
+#[derive(Args, Debug)]
+pub struct Ask {
+    /// The folder of a finished run, such as runs/quickstart-20260131-174502.
+    pub run: PathBuf,
+    /// The user, by the data set's identifier.
+    #[arg(long, value_name = "ID")]
+    pub user: String,
+    /// Ask with what the user had before the target of their `valid` or `test` case; without it, with all that they had.
+    #[arg(long, value_name = "CASES", value_parser = case_set)]
+    pub before: Option<CaseSet>,
+    /// Move the user along an attribute, such as humor=+2 or scares=-1; may be repeated. With a step of 1 an item that stands
+    /// one standard deviation above the mean on it gains one standard deviation of the user's scores.
+    #[arg(long, value_name = "ATTRIBUTE=STEP", value_parser = step)]
+    pub steer: Vec<(String, f64)>,
+    /// The model, by the beginning of its fingerprint; without it, the run's last that has attributes.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub model: Option<String>,
+    #[command(flatten)]
+    pub search: Search,
+    #[command(flatten)]
+    pub keep: Keep,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `lapidary recommend`
+#[derive(Args, Debug)]
+pub struct Recommend {
+    #[command(flatten)]
+    pub ask: Ask,
+    /// How many items.
+    #[arg(short, default_value_t = 10, value_name = "N", value_parser = count)]
+    pub k: usize,
+}
+
+/// `lapidary explain`
+#[derive(Args, Debug)]
+pub struct Explain {
+    #[command(flatten)]
+    pub ask: Ask,
+    /// The item, by the data set's identifier; may be repeated. Without it, the user's first recommendations.
+    #[arg(long, value_name = "ID")]
+    pub item: Vec<String>,
+    /// How many recommendations to explain where no item is named.
+    #[arg(short, default_value_t = 3, value_name = "N", value_parser = count)]
+    pub k: usize,
+    /// Also write a page for people: one file, which needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// `lapidary plugins`
@@ -174,6 +232,31 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Reads `ATTRIBUTE=STEP`.
+fn step(text: &str) -> Result<(String, f64), String> {
+    let expected = || format!("`{text}`: expected ATTRIBUTE=STEP with a number, such as humor=+2");
+    let (name, step) = text.split_once('=').ok_or_else(expected)?;
+    let step: f64 = step.trim().parse().map_err(|_| expected())?;
+    match step.is_finite() && !name.trim().is_empty() {
+        true => Ok((name.trim().to_owned(), step)),
+        false => Err(expected()),
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
+        Ok(n) => Ok(n),
+    }
+}
+
+fn case_set(text: &str) -> Result<CaseSet, String> {
+    [CaseSet::Valid, CaseSet::Test]
+        .into_iter()
+        .find(|set| set.name() == text)
+        .ok_or_else(|| "expected `valid` or `test`".to_owned())
+}
+
 /// Checks the form only: whether the device is there is asked when it is needed.
 fn device(text: &str) -> Result<String, String> {
     let number = text.strip_prefix("cuda:").map(str::parse::<u16>);
@@ -210,6 +293,22 @@ mod tests {
         );
         for bad in ["a", "=b", "1a=2", "a b=c", "-a=1"] {
             assert!(assignment(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_step_needs_an_attribute_and_a_number() {
+        assert_eq!(step("humor=+2").unwrap(), ("humor".into(), 2.0));
+        assert_eq!(step("scares=-0.5").unwrap(), ("scares".into(), -0.5));
+        for bad in [
+            "humor",
+            "humor=",
+            "=2",
+            "humor=much",
+            "humor=nan",
+            "humor=inf",
+        ] {
+            assert!(step(bad).is_err(), "{bad}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 the run failed, 2 wrong use. What `--json` prints is described in `JSON.md`.
 
 mod args;
+mod asking;
 mod commands;
 mod components;
 mod display;
@@ -11,6 +12,7 @@ mod failure;
 mod logs;
 mod output;
 mod places;
+mod reasons;
 mod settings;
 mod signals;
 

@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod plugin;
 pub mod progress;
 pub mod rank;
+pub mod reason;
 pub mod refine;
 pub mod run;
 pub mod settings;

@@ -144,6 +144,27 @@ pub(crate) fn to_lua(lua: &Lua, value: &impl Serialize) -> mlua::Result<Value> {
     json_to_lua(lua, &json)
 }
 
+/// A result as a Lua table that `print` shows as its text; nothing where there is none.
+pub(crate) fn to_lua_with_text<T>(lua: &Lua, value: Option<&T>) -> mlua::Result<Value>
+where
+    T: Serialize + std::fmt::Display,
+{
+    let Some(value) = value else {
+        return Ok(Value::Nil);
+    };
+    let made = to_lua(lua, value)?;
+    if let Value::Table(table) = &made {
+        let text = value.to_string();
+        let told = lua.create_table()?;
+        told.raw_set(
+            "__tostring",
+            lua.create_function(move |_, _: Value| Ok(text.clone()))?,
+        )?;
+        table.set_metatable(Some(told))?;
+    }
+    Ok(made)
+}
+
 fn json_to_lua(lua: &Lua, json: &Json) -> mlua::Result<Value> {
     Ok(match json {
         Json::Null => Value::Nil,

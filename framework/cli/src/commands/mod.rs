@@ -3,7 +3,9 @@
 mod data;
 mod describe;
 mod doctor;
+mod explain;
 mod plugins;
+mod recommend;
 mod run;
 
 use crate::args::{Arguments, Command};
@@ -19,6 +21,8 @@ pub fn execute(arguments: Arguments) -> Result<(), Failure> {
     display::install(arguments.quiet);
     match arguments.command {
         Command::Run(command) => run::execute(command),
+        Command::Recommend(command) => recommend::execute(&command),
+        Command::Explain(command) => explain::execute(&command),
         Command::Plugins(command) => plugins::execute(&command),
         Command::Describe(command) => describe::execute(&command),
         Command::Data(command) => data::execute(&command),

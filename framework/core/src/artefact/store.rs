@@ -83,6 +83,18 @@ impl Store {
         Ok((content, Origin::Made))
     }
 
+    /// Loads the artefact where it is there.
+    ///
+    /// # Errors
+    /// Why one that is there cannot be read, such as [`Error::Damaged`].
+    pub fn load(&self, sort: &str, fingerprint: &Fingerprint) -> Result<Option<Content>> {
+        match look(&self.root.join(sort).join(fingerprint.short()), fingerprint)? {
+            Found::Sound(content) => Ok(Some(content)),
+            Found::Damaged(reason) => Err(reason),
+            Found::Nothing => Ok(None),
+        }
+    }
+
     /// Whether the artefact is there; it is not read.
     pub fn has(&self, sort: &str, fingerprint: &Fingerprint) -> bool {
         self.root.join(sort).join(fingerprint.short()).exists()

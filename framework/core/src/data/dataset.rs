@@ -106,6 +106,11 @@ impl Dataset {
         })
     }
 
+    /// The fingerprint of the data set that is stored in a folder, as its manifest tells; nothing else is read.
+    pub(super) fn fingerprint_in(folder: &Path) -> Result<Fingerprint> {
+        Ok(read_manifest(folder)?.fingerprint)
+    }
+
     /// Stores `contents` at `folder` and opens it. A data set stored there before is replaced as a whole.
     ///
     /// # Errors

@@ -36,6 +36,14 @@ impl ItemText {
         self.title.as_deref().unwrap_or(&self.id)
     }
 
+    /// The name and, where it is known, the year, for people.
+    pub fn label(&self) -> String {
+        match self.year {
+            Some(year) => format!("{} ({year})", self.name()),
+            None => self.name().to_owned(),
+        }
+    }
+
     /// Whether anything but the identifier is known.
     pub fn has_text(&self) -> bool {
         self.title.is_some() || !self.categories.is_empty() || !self.fields.is_empty()

@@ -52,6 +52,22 @@ pub fn load(spec: &ImportSpec, cache: &Path) -> Result<(Dataset, Option<ImportRe
     }
 }
 
+/// Opens the data set of that fingerprint, where the folder `cache` has it.
+///
+/// # Errors
+/// Those of [`Dataset::open`].
+pub fn find_stored(cache: &Path, fingerprint: &Fingerprint) -> Result<Option<Dataset>> {
+    for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
+        let folder = entry.path();
+        let finished = !entry.file_name().to_string_lossy().starts_with('.');
+        // Others that cannot be read are not what is looked for.
+        if finished && Dataset::fingerprint_in(&folder).is_ok_and(|found| found == *fingerprint) {
+            return Dataset::open(&folder).map(Some);
+        }
+    }
+    Ok(None)
+}
+
 /// The stored data set; none when there is no sound one.
 fn open(folder: &Path) -> Result<Option<Dataset>> {
     if !folder.join(MANIFEST).exists() {

@@ -21,7 +21,7 @@ mod toml_file;
 pub use dataset::{Dataset, UserColumns};
 pub use export::export;
 pub use item::ItemText;
-pub use load::{load, load_toml};
+pub use load::{find_stored, load, load_toml};
 pub use sequences::Sequences;
 pub use split::{
     Case, CaseSet, LeaveOneOut, Split, SplitReport, Targets, Temporal, leave_one_out, temporal,

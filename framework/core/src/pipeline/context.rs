@@ -48,7 +48,7 @@ impl Context {
                 false => "missing",
             };
             tracing::info!("{key}: {how}");
-            let note = json!({"how": how, "inputs": inputs});
+            let note = json!({"how": how, "fingerprint": fingerprint, "inputs": inputs});
             self.folder.record_in("artefacts", &key, note)?;
             return Ok(None);
         }
@@ -69,7 +69,8 @@ impl Context {
         };
         tracing::info!("{key}: {how}");
         let seconds = began.elapsed().as_secs_f64();
-        let note = json!({"how": how, "seconds": seconds, "inputs": inputs});
+        let note =
+            json!({"how": how, "fingerprint": fingerprint, "seconds": seconds, "inputs": inputs});
         self.folder.record_in("artefacts", &key, note)?;
         Ok(Some(content))
     }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::guidance::GuidedScores;
 use crate::rank::{Query, recommend};
+use crate::reason::{Steer, Steered};
 use crate::refine::{Part, Percentiles, explain};
 use crate::train::{History, Model};
 
@@ -59,6 +60,10 @@ pub struct Reason {
     pub percent: Option<f64>,
     /// The same in words.
     pub words: Option<&'static str>,
+    /// Where the user stands among users on the attribute, in percent, where that was asked.
+    pub user_percent: Option<f64>,
+    /// The same in words.
+    pub user_words: Option<&'static str>,
 }
 
 impl Recommender {
@@ -72,34 +77,45 @@ impl Recommender {
         self.trained.as_ref().map(|(_, history)| history)
     }
 
-    /// The best `k` items that the history does not hold, best first; none in a dry run.
+    /// The best `k` items that the history does not hold, best first, for a user moved by `steer`; none in a dry run.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] when a score is no number, and what the backbone reports.
-    pub fn recommend(&self, query: Query<'_>, k: usize) -> Result<Vec<Recommended>> {
+    /// As [`Steer::check`]; [`Error::NotFinite`] when a score is no number, and what the backbone reports.
+    pub fn recommend(&self, query: Query<'_>, k: usize, steer: &Steer) -> Result<Vec<Recommended>> {
+        steer.check(&self.attributes)?;
         let Some(model) = self.model() else {
             return Ok(Vec::new());
         };
-        let best = recommend(model, query, k)?;
+        let best = recommend(&Steered::new(model, steer)?, query, k)?;
         let item = |(item, score)| Recommended { item, score };
         Ok(best.into_iter().map(item).collect())
     }
 
-    /// The parts of an item's score, with the item's place among all items.
+    /// The parts of an item's score for a user moved by `steer`, with the item's place among all items.
     ///
     /// # Errors
-    /// What the backbone reports.
-    pub fn explain(&self, query: Query<'_>, item: u32) -> Result<Reasons> {
+    /// As [`Steer::check`], and what the backbone reports.
+    pub fn explain(&self, query: Query<'_>, item: u32, steer: &Steer) -> Result<Reasons> {
+        steer.check(&self.attributes)?;
         let Some(model) = self.model() else {
             return Ok(Reasons::default());
         };
-        let user = floats(&model.user_vectors(&[query])?.f_squeeze_dim(0)?)?;
+        let user = Steered::new(model, steer)?.user_vectors(&[query])?;
+        let user = floats(&user.f_squeeze_dim(0)?)?;
         let row = floats(&model.output_table()?.f_select(0, item.into())?)?;
-        let explanation = explain(&user, &row, &self.attributes)?;
-        let places = self.places(item)?;
+        self.reasons(&user, &row, &Standings::of(self, model)?.of_item(item)?)
+    }
+
+    /// The parts of the product of a user's vector and an item's; `places` tells where the item stands on each attribute.
+    pub(super) fn reasons(
+        &self,
+        user: &[f32],
+        row: &[f32],
+        places: &[Option<f64>],
+    ) -> Result<Reasons> {
+        let explanation = explain(user, row, &self.attributes)?;
         let reason = |part: Part| {
-            let percent = places.as_ref();
-            let percent = percent.and_then(|p| p.get(part.column).copied().flatten());
+            let percent = places.get(part.column).copied().flatten();
             Reason {
                 attribute: part.attribute,
                 value: part.value,
@@ -107,6 +123,8 @@ impl Recommender {
                 item: part.item,
                 percent,
                 words: percent.map(Percentiles::words),
+                user_percent: None,
+                user_words: None,
             }
         };
         Ok(Reasons {
@@ -116,23 +134,50 @@ impl Recommender {
         })
     }
 
-    /// Where the item stands among all items on each of the model's attributes, in percent.
-    fn places(&self, item: u32) -> Result<Option<Vec<Option<f64>>>> {
+    /// The items' scores on the model's attributes: the language model's own where they are known, else the table's columns.
+    ///
+    /// # Shapes
+    /// f32 `[V,m]`.
+    pub(super) fn guided_items(&self, model: &Model) -> Result<Tensor> {
+        let m = self.attributes.len() as i64;
         let Some(scores) = &self.scores else {
-            return Ok(None);
+            return Ok(model.item_table().f_narrow(1, 0, m)?.f_detach()?);
         };
         let names = scores.names();
-        let percentiles = Percentiles::of(&scores.items)?;
-        let row = floats(&scores.items.f_select(0, item.into())?)?;
-        let place = |attribute: &String| {
-            let column = names.iter().position(|name| name == attribute)?;
-            percentiles.percent(column, *row.get(column)?)
-        };
-        Ok(Some(self.attributes.iter().map(place).collect()))
+        let column = |attribute: &String| names.iter().position(|name| name == attribute);
+        let columns = self.attributes.iter().filter_map(column);
+        let columns: Vec<i64> = columns.map(|column| column as i64).collect();
+        let columns = Tensor::f_from_slice(&columns)?.f_to_device(scores.items.device())?;
+        Ok(scores.items.f_index_select(1, &columns)?)
     }
 }
 
-fn floats(tensor: &Tensor) -> Result<Vec<f32>> {
+/// Where items stand among all items, attribute by attribute.
+pub(super) struct Standings {
+    scores: Tensor,
+    percentiles: Percentiles,
+}
+
+impl Standings {
+    pub fn of(recommender: &Recommender, model: &Model) -> Result<Self> {
+        let scores = recommender.guided_items(model)?;
+        Ok(Self {
+            percentiles: Percentiles::of(&scores)?,
+            scores,
+        })
+    }
+
+    /// The share of items, in percent, that score lower than this one on each attribute.
+    pub fn of_item(&self, item: u32) -> Result<Vec<Option<f64>>> {
+        let row = floats(&self.scores.f_select(0, item.into())?)?;
+        let places = row.iter().enumerate();
+        Ok(places
+            .map(|(column, score)| self.percentiles.percent(column, *score))
+            .collect())
+    }
+}
+
+pub(super) fn floats(tensor: &Tensor) -> Result<Vec<f32>> {
     let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?;
     let tensor = tensor.f_to_kind(Kind::Float)?.f_contiguous()?;
     Vec::<f32>::try_from(tensor).map_err(Error::from)

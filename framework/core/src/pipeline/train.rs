@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
+use lapidary_sdk::kinds::Backbone;
 use serde_json::json;
+use tch::Device;
 
 use super::{Chosen, Context, Recommender, RefinedEmbedding, same_split};
 use crate::artefact::Content;
@@ -121,7 +123,9 @@ pub fn train(
         let json = json!({"model": json, "history": history});
         Ok(Content { tensors, json })
     })?;
-    let trained = content.map(|c| load(context, c, make)).transpose()?;
+    let trained = content
+        .map(|c| load(c, make()?, context.device))
+        .transpose()?;
     Ok(Recommender {
         fingerprint,
         split: split.fingerprint.clone(),
@@ -131,15 +135,16 @@ pub fn train(
     })
 }
 
-fn load(
-    context: &Context,
+/// A trained model and its history from what is stored of them, and a backbone that was made as theirs was.
+pub(super) fn load(
     mut content: Content,
-    make: impl FnOnce() -> Result<Box<dyn lapidary_sdk::kinds::Backbone>>,
+    backbone: Box<dyn Backbone>,
+    device: Device,
 ) -> Result<(Model, History)> {
     let history = serde_json::from_value(content.json["history"].take())
         .map_err(|e| Error::setting("training history", e.to_string()))?;
     content.json = content.json["model"].take();
-    let model = Model::from_content(&content, make()?, context.device)?;
+    let model = Model::from_content(&content, backbone, device)?;
     Ok((model, history))
 }
 

@@ -2,8 +2,9 @@
 
 use tch::Tensor;
 
+use super::seen::Seen;
 use super::ties;
-use crate::data::Case;
+use crate::data::{Case, Split};
 use crate::error::Result;
 
 /// The best items of each case, best first; ties are broken by chance, with the case as seed. A list is shorter than k
@@ -36,6 +37,25 @@ impl TopLists {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The best k items of each case of a block that its user does not have, best first; ties are broken by chance, with the
+/// case as seed. Where fewer may be recommended, the last score `-inf`. Overwrites `scores`.
+///
+/// # Shapes
+/// `scores` f32 `[B,V]`, contiguous, for the B `cases`; k from 1 to V. Scores f32 `[B,k]` and items i64 `[B,k]`.
+pub(crate) fn best_unseen(
+    scores: &Tensor,
+    split: &Split,
+    cases: &[Case],
+    k: usize,
+) -> Result<(Tensor, Tensor)> {
+    let pairs = cases.iter().map(|&c| (split.history(c), split.target(c)));
+    let seen = Seen::new(pairs, scores.size()[1], scores.device())?;
+    let _ = scores
+        .f_view([-1i64])?
+        .f_index_fill_(0, &seen.places, f64::NEG_INFINITY)?;
+    ties::top(scores, k, cases)
 }
 
 /// Collects the best of each block.

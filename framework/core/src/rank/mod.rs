@@ -21,9 +21,11 @@ mod tests;
 
 pub use bootstrap::{Bootstrap, Difference};
 pub use lists::TopLists;
+pub(crate) use lists::best_unseen;
 pub use metrics::{Curve, Measure, Metric};
 pub use popularity::Popularity;
 pub use ranking::{Options, Places, Ranking, rank};
+pub(crate) use ranking::{by_history, check_catalogue, nan};
 pub use recommend::recommend;
 pub use report::{Catalogue, Report, Values};
 pub use scorer::{Query, Scorer};

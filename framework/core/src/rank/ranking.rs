@@ -34,6 +34,14 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Cases of a block.
+    pub(crate) fn rows(&self, n_items: usize) -> usize {
+        let rows = (self.max_scores / n_items.max(1)).max(self.min_rows.max(1));
+        rows.min(MAX_ROWS)
+    }
+}
+
 /// The places of the targets of a number of cases, in the cases' order: once among all items, and once with the
 /// items that the user already has taken out (the target itself never is).
 #[derive(Clone, Debug)]
@@ -97,11 +105,10 @@ pub fn rank(
     let _no_grad = tch::no_grad_guard();
     check_catalogue(scorer, split)?;
     let n_items = split.n_items;
-    let block = (options.max_scores / n_items.max(1)).max(options.min_rows.max(1));
     let order = by_history(cases);
     let mut collected = Collected::new(options.lists.map(|k| k.min(n_items)));
     let stage = progress::begin("ranking", cases.len() as u64);
-    for numbers in order.chunks(block.min(MAX_ROWS)) {
+    for numbers in order.chunks(options.rows(n_items)) {
         interrupt::check()?;
         let part: Vec<Case> = numbers.iter().map(|&n| cases[n]).collect();
         collected.block(scorer, split, &part)?;
@@ -117,7 +124,7 @@ pub fn rank(
     })
 }
 
-fn check_catalogue(scorer: &dyn Scorer, split: &Split) -> Result<()> {
+pub(crate) fn check_catalogue(scorer: &dyn Scorer, split: &Split) -> Result<()> {
     if scorer.n_items() == split.n_items as i64 {
         return Ok(());
     }
@@ -129,7 +136,7 @@ fn check_catalogue(scorer: &dyn Scorer, split: &Split) -> Result<()> {
 }
 
 /// Case numbers by length of history, so that a block's histories need little padding.
-fn by_history(cases: &[Case]) -> Vec<usize> {
+pub(crate) fn by_history(cases: &[Case]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..cases.len()).collect();
     order.sort_by_key(|&n| cases[n].end);
     order
@@ -199,9 +206,7 @@ impl Collected {
             return Ok((all, unseen));
         }
         if Tensor::f_cat(&self.nan, 0)?.f_any()?.f_int64_value(&[])? != 0 {
-            return Err(Error::NotFinite(
-                "ranking: a score is NaN; the model's weights are not finite, train it again with a lower learning rate or gradient clipping".to_owned(),
-            ));
+            return Err(nan("ranking"));
         }
         let counts = Tensor::f_cat(&self.counts, 1)?.f_to_device(tch::Device::Cpu)?;
         let column = |row: i64| -> Result<Vec<u32>> {
@@ -218,6 +223,13 @@ impl Collected {
         unseen.top = self.unseen.map(|c| c.finish(order)).transpose()?;
         Ok((all, unseen))
     }
+}
+
+/// What is said of a score that is no number.
+pub(crate) fn nan(stage: &str) -> Error {
+    Error::NotFinite(format!(
+        "{stage}: a score is NaN; the model's weights are not finite, train it again with a lower learning rate or gradient clipping"
+    ))
 }
 
 fn check_scores(scores: &Tensor, rows: i64, n_items: i64) -> Result<()> {

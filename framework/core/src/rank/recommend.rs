@@ -2,19 +2,18 @@
 
 use tch::Tensor;
 
+use super::ranking::nan;
 use super::scorer::{Query, Scorer};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The best `k` items that the history does not hold, with their scores, best first; fewer where fewer are left.
 ///
 /// # Errors
-/// What the scorer reports; [`Error::NotFinite`] for a score that is NaN.
+/// What the scorer reports; [`crate::Error::NotFinite`] for a score that is NaN.
 pub fn recommend(scorer: &dyn Scorer, query: Query<'_>, k: usize) -> Result<Vec<(u32, f32)>> {
     let scores = scorer.scores(&[query])?.f_squeeze_dim(0)?;
     if scores.f_isnan()?.f_any()?.f_int64_value(&[])? != 0 {
-        return Err(Error::NotFinite(
-            "recommending: a score is NaN; the model's weights are not finite, train it again with a lower learning rate or gradient clipping".to_owned(),
-        ));
+        return Err(nan("recommending"));
     }
     let seen: Vec<i64> = query.history.iter().map(|&i| i64::from(i)).collect();
     let seen = Tensor::f_from_slice(&seen)?.f_to_device(scores.device())?;

@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 
+use crate::data::{CaseSet, Split};
 use crate::error::Result;
 
 /// Asks which item comes next for one user.
@@ -11,6 +12,21 @@ pub struct Query<'a> {
     pub user: Option<u32>,
     /// The user's items, oldest first; of any length, empty too. A scorer looks at as many of the last as it can.
     pub history: &'a [u32],
+}
+
+impl<'a> Query<'a> {
+    /// A user of a split with what they did before the target of a case of theirs, or altogether; none where they have no
+    /// such case.
+    pub fn of(split: &'a Split, user: u32, before: Option<CaseSet>) -> Option<Self> {
+        let history = match before {
+            None => split.sequences.of(user as usize),
+            Some(set) => split.history(*split.cases(set).iter().find(|c| c.user == user)?),
+        };
+        Some(Self {
+            user: Some(user),
+            history,
+        })
+    }
 }
 
 /// Gives scores to the whole catalogue: a trained model, or a baseline.

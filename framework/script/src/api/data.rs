@@ -145,11 +145,7 @@ pub(super) struct Parts {
 impl Parts {
     /// Title and year of an item, for people.
     pub fn item_label(&self, item: u32) -> Result<String> {
-        let text = self.data.item(item)?;
-        Ok(match text.year {
-            Some(year) => format!("{} ({year})", text.name()),
-            None => text.name().to_owned(),
-        })
+        Ok(self.data.item(item)?.label())
     }
 }
 

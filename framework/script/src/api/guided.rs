@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use lapidary_core::Error;
-use lapidary_core::guidance::attributes;
+use lapidary_core::guidance::{agreement, attributes};
 use lapidary_core::pipeline::{
     GuideSettings, GuidedEmbedding, PromptStrategy, bring_scores, fine_tune, guide, guide_users,
 };
 use lapidary_core::settings;
 use lapidary_core::tune::TuneSettings;
 use mlua::{FromLua, Lua, Table, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tch::Tensor;
 
@@ -177,6 +178,29 @@ fn items(given: Option<&Table>) -> mlua::Result<Option<UserDataRef<GuidedHandle>
     }
 }
 
+/// Which categories attributes are held against.
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AgreementSettings {
+    /// Items that must have a category, and as many that must lack it.
+    least: usize,
+}
+
+impl Default for AgreementSettings {
+    fn default() -> Self {
+        Self { least: 20 }
+    }
+}
+
+/// An attribute held against a category.
+#[derive(Serialize)]
+struct Agreement {
+    attribute: String,
+    category: String,
+    items: usize,
+    auc: f64,
+}
+
 /// Guided scores; none in a dry run.
 pub(super) struct GuidedHandle {
     pub guided: GuidedEmbedding,
@@ -211,6 +235,29 @@ impl GuidedHandle {
         best.map(|&i| self.parts.item_label(i as u32)).collect()
     }
 
+    /// Every attribute held against every category that enough items have.
+    fn agreement(&self, settings: &AgreementSettings) -> lapidary_core::Result<Vec<Agreement>> {
+        let Some(scores) = &self.guided.scores else {
+            return Ok(Vec::new());
+        };
+        let data = &self.parts.data;
+        let of = |item: usize| Ok(data.item(item as u32)?.categories);
+        let categories: Vec<Vec<String>> = (0..data.items())
+            .map(of)
+            .collect::<lapidary_core::Result<_>>()?;
+        let names = self.names();
+        let found = agreement::with_categories(&scores.items, &categories, settings.least)?;
+        Ok(found
+            .into_iter()
+            .map(|a| Agreement {
+                attribute: names[a.attribute].clone(),
+                category: a.category,
+                items: a.items,
+                auc: a.auc,
+            })
+            .collect())
+    }
+
     fn tensor(&self, lua: &Lua, table: Option<&Tensor>) -> mlua::Result<Option<TensorHandle>> {
         let heap = &self.parts.session.heap;
         let hand = |t: &Tensor| TensorHandle::new(lua, heap, Ok(t.shallow_clone()));
@@ -229,6 +276,7 @@ impl Object for GuidedHandle {
         "figures",
         "highest",
         "lowest",
+        "agreement",
     ];
 }
 
@@ -256,6 +304,10 @@ impl UserData for GuidedHandle {
         });
         methods.add_method("lowest", |_, g, (attribute, n): (String, usize)| {
             g.extremes(&attribute, n, true).map_err(raise)
+        });
+        methods.add_method("agreement", |lua, g, given: Option<Table>| {
+            let settings: AgreementSettings = read(given.as_ref(), "agreement")?;
+            to_lua(lua, &g.agreement(&settings).map_err(raise)?)
         });
     }
 }

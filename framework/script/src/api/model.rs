@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use lapidary_core::pipeline::{Recommended, Recommender, same_split};
+use lapidary_core::pipeline::{Recommended, Recommender, faithfulness, same_split, steering};
 use lapidary_core::rank::Query;
+use lapidary_core::reason::{FaithfulnessSettings, Steer, SteeringSettings};
 use lapidary_core::{Error, Result, settings};
 use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::data::{CasesHandle, Parts};
 use super::evaluation::EvaluationHandle;
 use super::tensor::TensorHandle;
-use crate::convert::{raise, settings_but, to_lua};
+use crate::convert::{raise, read, settings_but, settings_of, take_seed, to_lua, to_lua_with_text};
 use crate::object::{Arg, Object, name_it, refuse_others, unexpected};
 
 /// A trained model; without values in a dry run.
@@ -21,23 +22,29 @@ pub(super) struct ModelHandle {
     pub recommender: Rc<Recommender>,
 }
 
-/// How many items are recommended.
+/// How many items are recommended, to whom.
 #[derive(Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RecommendSettings {
     k: usize,
+    steer: Steer,
 }
 
 impl Default for RecommendSettings {
     fn default() -> Self {
-        Self { k: 10 }
+        Self {
+            k: 10,
+            steer: Steer::default(),
+        }
     }
 }
 
-/// Settings of which there are none.
+/// To whom an item is explained.
 #[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
+#[serde(default, deny_unknown_fields)]
+struct ExplainSettings {
+    steer: Steer,
+}
 
 impl ModelHandle {
     pub fn new(parts: &Rc<Parts>, recommender: Recommender) -> Self {
@@ -51,23 +58,14 @@ impl ModelHandle {
     fn query(&self, user: &str, before: Option<&CasesHandle>) -> Result<Query<'_>> {
         let split = &self.parts.split;
         let number = self.parts.data.find_user(user)?;
-        let history = match before {
-            None => split.sequences.of(number as usize),
-            Some(cases) => {
-                let splits = [&split.fingerprint, &cases.parts.split.fingerprint];
-                same_split("before", ["the model", "`before`"], splits)?;
-                let name = cases.set.name();
-                let case = split.cases(cases.set).iter().find(|c| c.user == number);
-                let missing = || {
-                    let reason = format!("user `{user}` has no {name} case");
-                    Error::setting("before", reason)
-                };
-                split.history(*case.ok_or_else(missing)?)
-            }
-        };
-        Ok(Query {
-            user: Some(number),
-            history,
+        if let Some(cases) = before {
+            let splits = [&split.fingerprint, &cases.parts.split.fingerprint];
+            same_split("before", ["the model", "`before`"], splits)?;
+        }
+        let set = before.map(|cases| cases.set);
+        Query::of(split, number, set).ok_or_else(|| {
+            let name = set.map_or("", |set| set.name());
+            Error::setting("before", format!("user `{user}` has no {name} case"))
         })
     }
 
@@ -77,7 +75,7 @@ impl ModelHandle {
         let best = || -> Result<Vec<Recommended>> {
             let wanted: RecommendSettings = settings::read(rest, "recommend")?;
             let query = self.query(user, cases.as_deref())?;
-            self.recommender.recommend(query, wanted.k)
+            self.recommender.recommend(query, wanted.k, &wanted.steer)
         };
         let list = lua.create_table()?;
         for Recommended { item, score } in best().map_err(raise)? {
@@ -100,12 +98,42 @@ impl ModelHandle {
         let cases = before(given, "explain")?;
         let rest = settings_but(given, &["before"], "explain")?;
         let reasons = || {
-            settings::read::<Nothing>(rest, "explain")?;
+            let wanted: ExplainSettings = settings::read(rest, "explain")?;
             let query = self.query(user, cases.as_deref())?;
             let item = self.parts.data.find_item(item)?;
-            self.recommender.explain(query, item)
+            self.recommender.explain(query, item, &wanted.steer)
         };
         to_lua(lua, &reasons().map_err(raise)?)
+    }
+
+    fn faithfulness(
+        &self,
+        lua: &Lua,
+        cases: &CasesHandle,
+        given: Option<&Table>,
+    ) -> mlua::Result<Value> {
+        let mut rest = settings_of(given, "faithfulness")?;
+        let found = || {
+            let context = &self.parts.session.context;
+            let seed = take_seed(&mut rest, context.seed, "faithfulness")?;
+            let wanted: FaithfulnessSettings = settings::read(rest, "faithfulness")?;
+            let wanted = FaithfulnessSettings { seed, ..wanted };
+            let split = &cases.parts.split;
+            faithfulness(context, &self.recommender, split, cases.set, &wanted)
+        };
+        to_lua_with_text(lua, found().map_err(raise)?.as_ref())
+    }
+
+    fn steering(
+        &self,
+        lua: &Lua,
+        cases: &CasesHandle,
+        given: Option<&Table>,
+    ) -> mlua::Result<Value> {
+        let wanted: SteeringSettings = read(given, "steering")?;
+        let (context, split) = (&self.parts.session.context, &cases.parts.split);
+        let found = steering(context, &self.recommender, split, cases.set, &wanted);
+        to_lua_with_text(lua, found.map_err(raise)?.as_ref())
     }
 }
 
@@ -133,6 +161,8 @@ impl Object for ModelHandle {
         "recommend",
         "explain",
         "evaluate",
+        "faithfulness",
+        "steering",
     ];
 }
 
@@ -173,6 +203,18 @@ impl UserData for ModelHandle {
             "evaluate",
             |_, m, (cases, given): (Arg<CasesHandle>, Option<Table>)| {
                 EvaluationHandle::of_model(m, &cases, given.as_ref())
+            },
+        );
+        methods.add_method(
+            "faithfulness",
+            |lua, m, (cases, given): (Arg<CasesHandle>, Option<Table>)| {
+                m.faithfulness(lua, &cases, given.as_ref())
+            },
+        );
+        methods.add_method(
+            "steering",
+            |lua, m, (cases, given): (Arg<CasesHandle>, Option<Table>)| {
+                m.steering(lua, &cases, given.as_ref())
             },
         );
     }
