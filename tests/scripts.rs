@@ -3,6 +3,8 @@
 
 #[path = "../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
+#[path = "scripts/search.rs"]
+mod search;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -183,6 +185,7 @@ fn no_script_is_left_out() {
             "compare.lua",
             "quickstart.lua",
             "reducers.lua",
+            "search.lua",
             "server.lua"
         ],
         "add a new script to the tests above"

@@ -23,6 +23,7 @@ pub mod progress;
 pub mod rank;
 pub mod refine;
 pub mod run;
+pub mod search;
 pub mod settings;
 pub mod suggest;
 pub mod train;

@@ -84,7 +84,7 @@ mod tests {
     use std::path::PathBuf;
 
     /// What API.md calls a value of each type.
-    const RECEIVERS: [(&str, &str); 17] = [
+    const RECEIVERS: [(&str, &str); 18] = [
         ("DatasetHandle", "data"),
         ("SplitHandle", "split"),
         ("CasesHandle", "cases"),
@@ -101,6 +101,7 @@ mod tests {
         ("PopularityHandle", "popularity"),
         ("EvaluationHandle", "evaluation"),
         ("ComparisonHandle", "comparison"),
+        ("SearchHandle", "found"),
         ("TensorHandle", "t"),
     ];
 

@@ -2,6 +2,7 @@
 
 mod precomputed;
 
+use std::cell::Cell;
 use std::path::Path;
 
 use lapidary_sdk::kinds::{BaseEmbedder, BaseEmbeddings, Interactions, Reducer, methods};
@@ -114,6 +115,7 @@ impl Scene {
             seed: 3,
             dry_run,
             model_dirs: Vec::new(),
+            keep_checkpoints: Cell::default(),
             folder: RunFolder::create(&path.join("runs"), &path.join("x.lua"), start).unwrap(),
         }
     }

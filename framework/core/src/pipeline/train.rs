@@ -1,5 +1,6 @@
 //! Training a recommender from an embedding.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use serde_json::json;
@@ -76,7 +77,8 @@ impl Start<'_> {
 }
 
 /// Trains a backbone on the training part of a split, or loads what was trained before. An interrupted training goes on
-/// where it stopped. In a dry run the backbone is made, so that its settings are seen to fit.
+/// where it stopped, one with more epochs where one with fewer left its checkpoints ([`Context::keep_checkpoints`]). In a
+/// dry run the backbone is made, so that its settings are seen to fit.
 ///
 /// # Errors
 /// [`Error::Setting`] for settings that cannot be used or an embedding of another split; see [`fit`] for the rest.
@@ -92,14 +94,17 @@ pub fn train(
         let splits = [&refined.split, &split.fingerprint];
         same_split("fit", ["the refined embedding", "the data"], splits)?;
     }
-    let fingerprint = Builder::new("model")
-        .text("stage", VERSION)
-        .part("split", &split.fingerprint)
-        .part("backbone", &backbone.fingerprint)
-        .part("start", &start.fingerprint())
-        .text("dim", &start.dim().to_string())
-        .json("training", &json!(settings))
-        .finish();
+    let named = |settings: &Settings| {
+        Builder::new("model")
+            .text("stage", VERSION)
+            .part("split", &split.fingerprint)
+            .part("backbone", &backbone.fingerprint)
+            .part("start", &start.fingerprint())
+            .text("dim", &start.dim().to_string())
+            .json("training", &json!(settings))
+            .finish()
+    };
+    let fingerprint = named(settings);
     let stage = format!("{}-{}-{}", start.name(), backbone.name, fingerprint.short());
     let folder = &context.folder;
     folder.record_in("seeds", &stage, settings.seed)?;
@@ -116,7 +121,9 @@ pub fn train(
         seed_weights(settings.seed);
         let mut model = Model::new(&embedding, make()?, split.max_len, context.device)?;
         let mut curves = Curves { folder, stage };
-        let history = fit(&mut model, split, settings, Some(work), &mut curves)?;
+        let kept = kept_checkpoints(context, settings, named)?;
+        let checkpoints = kept.as_deref().unwrap_or(work);
+        let history = fit(&mut model, split, settings, Some(checkpoints), &mut curves)?;
         let Content { tensors, json } = model.content()?;
         let json = json!({"model": json, "history": history});
         Ok(Content { tensors, json })
@@ -129,6 +136,23 @@ pub fn train(
         scores: start.scores(),
         trained,
     })
+}
+
+/// The folder of checkpoints that trainings of any length share, where they are to be kept or some were.
+fn kept_checkpoints(
+    context: &Context,
+    settings: &Settings,
+    named: impl Fn(&Settings) -> Fingerprint,
+) -> Result<Option<PathBuf>> {
+    let Some(shared) = settings.of_any_length() else {
+        return Ok(None);
+    };
+    let folder = context.store.root().join("training");
+    let folder = folder.join(named(&shared).short());
+    if context.keep_checkpoints.get() {
+        std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+    }
+    Ok(folder.is_dir().then_some(folder))
 }
 
 fn load(

@@ -13,6 +13,7 @@
 mod adam;
 mod asking;
 mod learning;
+mod longer;
 mod resumption;
 #[path = "../support/mod.rs"]
 mod support;
