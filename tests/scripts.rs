@@ -3,6 +3,8 @@
 
 #[path = "../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
+#[path = "scripts/prompts.rs"]
+mod prompts;
 #[path = "scripts/search.rs"]
 mod search;
 
@@ -13,7 +15,7 @@ use lapidary_testkit::library::plugin_library;
 use serde_json::Value;
 use server::{Act, TestServer};
 
-const PLUGINS: [&str; 11] = [
+const PLUGINS: [&str; 12] = [
     "sasrec",
     "gru4rec",
     "bert4rec",
@@ -25,6 +27,7 @@ const PLUGINS: [&str; 11] = [
     "prompts",
     "llm_local",
     "llm_openai",
+    "llm_replay",
 ];
 const SMALL: [&str; 2] = ["data=tests/fixtures/tiny.toml", "epochs=2"];
 

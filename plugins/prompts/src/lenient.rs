@@ -26,8 +26,10 @@ pub enum Value {
 pub struct Found {
     /// Its pairs, in their order.
     pub pairs: Vec<(String, Value)>,
-    /// Whether it was not sound JSON, or not all of the text.
+    /// Whether it was not sound JSON.
     pub repaired: bool,
+    /// Whether there is more text than the object.
+    pub around: bool,
 }
 
 /// Most places at which an object is looked for.
@@ -51,7 +53,7 @@ pub fn find(text: &str, names: &[&str]) -> Option<Found> {
             continue;
         };
         let around = !text[..start].trim().is_empty() || !reader.rest().trim().is_empty();
-        let found = unwrap(pairs, reader.repaired || around);
+        let found = unwrap(pairs, reader.repaired, around);
         let hits = count(&found.pairs, names);
         if hits > 0 {
             covered = reader.at;
@@ -71,21 +73,21 @@ fn without_braces(text: &str, names: &[&str]) -> Option<Found> {
     (count(&pairs, names) > 0).then_some(Found {
         pairs,
         repaired: true,
+        around: false,
     })
 }
 
 /// Takes the object out of a wrapper such as `{"scores": {…}}`.
-fn unwrap(pairs: Vec<(String, Value)>, repaired: bool) -> Found {
-    match <[_; 1]>::try_from(pairs) {
-        Ok([(_, Value::Object(inner))]) if inner.len() > 1 => Found {
-            pairs: inner,
-            repaired: true,
-        },
-        Ok(one) => Found {
-            pairs: one.into(),
-            repaired,
-        },
-        Err(pairs) => Found { pairs, repaired },
+fn unwrap(pairs: Vec<(String, Value)>, repaired: bool, around: bool) -> Found {
+    let (pairs, repaired) = match <[_; 1]>::try_from(pairs) {
+        Ok([(_, Value::Object(inner))]) if inner.len() > 1 => (inner, true),
+        Ok(one) => (one.into(), repaired),
+        Err(pairs) => (pairs, repaired),
+    };
+    Found {
+        pairs,
+        repaired,
+        around,
     }
 }
 

@@ -11,7 +11,7 @@ fn read(text: &str) -> (Vec<Option<f64>>, bool) {
     let Some(found) = find(text, &NAMES) else {
         return (vec![None; 3], false);
     };
-    let mut repaired = found.repaired;
+    let mut repaired = found.repaired || found.around;
     let number = |name: &&str| {
         let (key, value) = found.pairs.iter().find(|(key, _)| same_name(key, name))?;
         let (number, sound) = value.number(10.0)?;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use lapidary_core::Error;
 use lapidary_core::guidance::attributes;
 use lapidary_core::pipeline::{GuideSettings, GuidedEmbedding, PromptStrategy, guide};
+use lapidary_sdk::Kind;
 use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods};
 use serde_json::Value as Json;
 use tch::Tensor;
@@ -37,6 +38,7 @@ impl PromptHandle {
             return Err(Error::setting(name, reason));
         };
         let attributes = attributes::load(&session.find(&file)?)?;
+        read_template(session, name, &mut settings)?;
         Ok(Self {
             strategy: PromptStrategy::new(&session.context, name, &settings, attributes)?,
             session: Rc::clone(session),
@@ -55,6 +57,20 @@ impl PromptHandle {
             parts: Rc::clone(parts),
         })
     }
+}
+
+/// Puts a template file's text in place of its name, for strategies that take one: they see no files.
+fn read_template(session: &Session, name: &str, settings: &mut Json) -> lapidary_core::Result<()> {
+    let entry = session.context.registry.entry(Kind::PromptStrategy, name)?;
+    let takes_file = !entry.description.settings["properties"]["template_name"].is_null();
+    let Some(Json::String(file)) = settings.get("template").filter(|_| takes_file) else {
+        return Ok(());
+    };
+    let path = session.find(file)?;
+    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    settings["template_name"] = file.as_str().into();
+    settings["template"] = text.into();
+    Ok(())
 }
 
 impl Object for PromptHandle {
