@@ -185,6 +185,7 @@ fn no_script_is_left_out() {
     assert_eq!(
         scripts,
         [
+            "attributes.lua",
             "compare.lua",
             "quickstart.lua",
             "reducers.lua",

@@ -10,7 +10,6 @@ mod calibration;
 mod digits;
 mod file;
 mod json;
-mod lenient;
 mod phrases;
 mod template;
 mod templated;

@@ -1,10 +1,10 @@
 //! Scores that the model writes: what is told of the attributes, and how one JSON answer is read.
 
+use lapidary_sdk::lenient::{self, Value};
 use lapidary_sdk::prelude::*;
 use serde_json::{Map, json};
 
 use crate::calibration::check_width;
-use crate::lenient::{self, Value};
 
 /// Placeholders that the attribute set fills.
 pub const SET: [&str; 3] = ["attributes", "format", "highest"];

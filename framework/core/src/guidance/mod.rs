@@ -8,9 +8,12 @@ pub mod agreement;
 pub mod attributes;
 mod cache;
 mod measure;
+mod propose;
 mod score;
 mod scores;
 
 pub use cache::{Cache, Key};
+pub use measure::answer_once;
+pub use propose::{Proposal, ProposeSettings};
 pub use score::{Scorer, Users};
 pub use scores::{Figures, GuidedScores, Tally};

@@ -10,6 +10,7 @@ mod context;
 mod evaluate;
 mod guide;
 mod precomputed;
+mod propose;
 mod recommender;
 mod refine;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use context::Context;
 pub use evaluate::{Evaluation, evaluate, evaluate_popularity};
 pub use guide::{GuideSettings, GuidedEmbedding, guide, item_text};
 pub use precomputed::{Missing, PrecomputedSettings, precomputed};
+pub use propose::{Proposed, propose};
 pub use recommender::{Reason, Reasons, Recommended, Recommender};
 pub use refine::{RefinedEmbedding, refine};
 pub use train::{Start, train};

@@ -27,7 +27,7 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
 
 /// A data set.
 pub(super) struct DatasetHandle {
-    data: Rc<Dataset>,
+    pub data: Rc<Dataset>,
     session: Rc<Session>,
 }
 

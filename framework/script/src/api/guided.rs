@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
-use lapidary_core::Error;
-use lapidary_core::guidance::attributes;
-use lapidary_core::pipeline::{GuideSettings, GuidedEmbedding, PromptStrategy, guide};
+use lapidary_core::data::Dataset;
+use lapidary_core::guidance::{ProposeSettings, attributes};
+use lapidary_core::pipeline::{
+    GuideSettings, GuidedEmbedding, LanguageModel, PromptStrategy, guide, propose,
+};
+use lapidary_core::{Error, settings};
 use lapidary_sdk::Kind;
 use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods};
 use serde_json::Value as Json;
@@ -13,7 +16,7 @@ use tch::Tensor;
 use super::component::LlmHandle;
 use super::data::{Parts, SplitHandle};
 use super::tensor::TensorHandle;
-use crate::convert::{raise, read, settings_of, take, to_lua};
+use crate::convert::{raise, read, settings_of, take, take_seed, to_lua};
 use crate::object::{Arg, Object, name_it, refuse_others};
 use crate::session::Session;
 
@@ -57,6 +60,42 @@ impl PromptHandle {
             parts: Rc::clone(parts),
         })
     }
+}
+
+/// What a script gets of a proposal: the file, its text, the attributes' names, and what was left out.
+pub(super) fn propose_attributes(
+    lua: &Lua,
+    session: &Session,
+    llm: &LanguageModel,
+    data: &Dataset,
+    given: Option<&Table>,
+) -> mlua::Result<Option<Table>> {
+    let mut given = settings_of(given, "propose_attributes")?;
+    let made = || -> lapidary_core::Result<_> {
+        let seed = take_seed(&mut given, session.context.seed, "propose_attributes")?;
+        let settings: ProposeSettings = settings::read(given, "propose_attributes")?;
+        let Some(made) = propose(&session.context, llm, data, &settings, seed)? else {
+            return Ok(None);
+        };
+        let path = session
+            .context
+            .folder
+            .write_text(&settings.name, &made.file)?;
+        Ok(Some((made, path)))
+    };
+    let Some((made, path)) = made().map_err(raise)? else {
+        return Ok(None);
+    };
+    for why in &made.proposal.dropped {
+        tracing::warn!("a proposed attribute was left out: {why}");
+    }
+    let names = made.proposal.set.attributes.iter().map(|a| a.name.as_str());
+    let table = lua.create_table()?;
+    table.raw_set("file", path.display().to_string())?;
+    table.raw_set("text", made.file.as_str())?;
+    table.raw_set("attributes", lua.create_sequence_from(names)?)?;
+    table.raw_set("dropped", made.proposal.dropped)?;
+    Ok(Some(table))
 }
 
 /// Puts a template file's text in place of its name, for strategies that take one: they see no files.

@@ -137,3 +137,15 @@ proptest! {
         prop_assert_eq!(found.pairs, wanted);
     }
 }
+
+#[test]
+fn objects_are_found_outside_of_each_other() {
+    let text = "Here:\n1. {\"a\": {\"b\": 1}}\n2. {a: 'x', b: [{\"c\": 2}]} {} and {\"d\": 3";
+    let found = objects(text);
+    let keys: Vec<Vec<&str>> = found
+        .iter()
+        .map(|pairs| pairs.iter().map(|(key, _)| key.as_str()).collect())
+        .collect();
+    assert_eq!(keys, [vec!["a"], vec!["a", "b"], vec!["d"]]);
+    assert!(objects("nothing { of the sort").is_empty());
+}
