@@ -1,12 +1,14 @@
 //! Every script in `scripts/` runs from beginning to end, on a small data set, with real plugins and the real model.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../plugins/llm_openai/tests/common/mod.rs"]
-mod server;
+#[path = "scripts/cold.rs"]
+mod cold;
 #[path = "scripts/prompts.rs"]
 mod prompts;
 #[path = "scripts/search.rs"]
 mod search;
+#[path = "../plugins/llm_openai/tests/common/mod.rs"]
+mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -186,6 +188,7 @@ fn no_script_is_left_out() {
         scripts,
         [
             "attributes.lua",
+            "cold_start.lua",
             "compare.lua",
             "quickstart.lua",
             "reducers.lua",

@@ -98,7 +98,7 @@ mod tests {
         ("GuidedHandle", "guided"),
         ("RefinedHandle", "refined"),
         ("ModelHandle", "model"),
-        ("PopularityHandle", "popularity"),
+        ("BaselineHandle", "popularity"),
         ("EvaluationHandle", "evaluation"),
         ("ComparisonHandle", "comparison"),
         ("SearchHandle", "found"),

@@ -20,7 +20,7 @@ mod train;
 pub use base::{BaseEmbedding, embed, embed_with_backbone};
 pub use component::{Chosen, LanguageModel, PromptStrategy};
 pub use context::Context;
-pub use evaluate::{Evaluation, evaluate, evaluate_popularity};
+pub use evaluate::{Baseline, Candidates, Evaluation, Question, evaluate, evaluate_baseline};
 pub use guide::{GuideSettings, GuidedEmbedding, guide, item_text};
 pub use precomputed::{Missing, PrecomputedSettings, precomputed};
 pub use propose::{Proposed, propose};

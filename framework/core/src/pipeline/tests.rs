@@ -134,6 +134,14 @@ fn split(items: usize) -> Split {
     leave_one_out(&circles(6, items, 7), items, 5)
 }
 
+fn test_cases() -> Question {
+    Question {
+        cases: CaseSet::Test,
+        lists: 3,
+        among: Candidates::All,
+    }
+}
+
 fn short() -> Settings {
     Settings {
         epochs: 2,
@@ -172,7 +180,7 @@ fn a_whole_experiment_is_made_once_and_noted() {
         let backbone = choose(&context, Kind::Backbone, "linear");
         let start = Start::Refined(&refined);
         let model = train(&context, &split, &backbone, start, &short()).unwrap();
-        let found = evaluate(&context, &model, &split, CaseSet::Test, 3).unwrap();
+        let found = evaluate(&context, &model, &split, test_cases()).unwrap();
         let history = model.history().unwrap().clone();
         (context, found.ranking.unwrap(), history)
     };
@@ -273,7 +281,7 @@ fn parts_of_different_splits_are_refused() {
         "{message}"
     );
     let (_, model) = embed_with_backbone(&context, &one, &backbone, 4, &short()).unwrap();
-    let asked = evaluate(&context, &model, &other, CaseSet::Test, 3);
+    let asked = evaluate(&context, &model, &other, test_cases());
     assert!(
         asked
             .unwrap_err()

@@ -11,7 +11,7 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
 use crate::guidance::GuidedScores;
-use crate::refine::Embedding;
+use crate::refine::{Embedding, Unseen};
 use crate::run::{Point, RunFolder};
 use crate::train::{
     EpochRecord, History, Model, Observer, Settings, fit, identifier_embedding, seed_weights,
@@ -65,6 +65,13 @@ impl Start<'_> {
         }
     }
 
+    fn unseen(&self) -> Unseen {
+        match self {
+            Self::Identifiers(_) => Unseen::default(),
+            Self::Refined(refined) => refined.unseen,
+        }
+    }
+
     fn embedding(&self, n_items: usize, seed: u64) -> Result<Rc<Embedding>> {
         match self {
             Self::Identifiers(dim) => identifier_embedding(n_items, *dim, seed).map(Rc::new),
@@ -95,14 +102,17 @@ pub fn train(
         same_split("fit", ["the refined embedding", "the data"], splits)?;
     }
     let named = |settings: &Settings| {
-        Builder::new("model")
+        let name = Builder::new("model")
             .text("stage", VERSION)
             .part("split", &split.fingerprint)
             .part("backbone", &backbone.fingerprint)
             .part("start", &start.fingerprint())
             .text("dim", &start.dim().to_string())
-            .json("training", &json!(settings))
-            .finish()
+            .json("training", &json!(settings));
+        match split.held_out() {
+            [] => name.finish(),
+            _ => name.json("unseen", &json!(start.unseen())).finish(),
+        }
     };
     let fingerprint = named(settings);
     let stage = format!("{}-{}-{}", start.name(), backbone.name, fingerprint.short());
@@ -124,6 +134,7 @@ pub fn train(
         let kept = kept_checkpoints(context, settings, named)?;
         let checkpoints = kept.as_deref().unwrap_or(work);
         let history = fit(&mut model, split, settings, Some(checkpoints), &mut curves)?;
+        model.place_unseen(split.held_out(), start.unseen())?;
         let Content { tensors, json } = model.content()?;
         let json = json!({"model": json, "history": history});
         Ok(Content { tensors, json })

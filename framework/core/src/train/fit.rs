@@ -205,7 +205,15 @@ impl Run<'_> {
         let batch = self.set.batch(plan, number)?;
         let targets = batch.targets.size1()?;
         let rate = self.schedule.rate(self.state.steps);
-        let loss = step(self.model, &batch, self.settings, &mut self.adam, rate)?;
+        let known = self.set.known();
+        let loss = step(
+            self.model,
+            &batch,
+            known,
+            self.settings,
+            &mut self.adam,
+            rate,
+        )?;
         let sum = loss.f_to_kind(Kind::Double)?.f_mul_scalar(targets)?;
         let _ = self.loss.f_add_(&sum)?;
         self.state.batches += 1;

@@ -12,6 +12,7 @@
 
 mod adam;
 mod asking;
+mod cold;
 mod learning;
 mod longer;
 mod resumption;

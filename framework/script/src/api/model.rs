@@ -62,7 +62,7 @@ impl ModelHandle {
                     let reason = format!("user `{user}` has no {name} case");
                     Error::setting("before", reason)
                 };
-                split.history(*case.ok_or_else(missing)?)
+                split.asked(cases.set).history(*case.ok_or_else(missing)?)
             }
         };
         Ok(Query {
