@@ -90,6 +90,7 @@ fn catalogue(n_items: usize) -> Split {
         test: Vec::new(),
         max_len: 50,
         report: SplitReport::default(),
+        cold: None,
     }
 }
 

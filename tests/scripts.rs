@@ -1,10 +1,16 @@
 //! Every script in `scripts/` runs from beginning to end, on a small data set, with real plugins and the real model.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "scripts/cold.rs"]
+mod cold;
 #[path = "scripts/fine_tuning.rs"]
 mod fine_tuning;
+#[path = "scripts/prompts.rs"]
+mod prompts;
 #[path = "scripts/reasons.rs"]
 mod reasons;
+#[path = "scripts/search.rs"]
+mod search;
 #[path = "../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
 
@@ -108,10 +114,13 @@ fn no_script_is_left_out() {
     assert_eq!(
         scripts,
         [
+            "attributes.lua",
+            "cold_start.lua",
             "compare.lua",
             "fine_tune.lua",
             "quickstart.lua",
             "reducers.lua",
+            "search.lua",
             "server.lua"
         ],
         "add a new script to the tests above"

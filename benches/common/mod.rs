@@ -49,6 +49,7 @@ pub fn split() -> Split {
         test,
         max_len: MAX_LEN,
         report: SplitReport::default(),
+        cold: None,
     }
 }
 

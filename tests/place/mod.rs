@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use lapidary_testkit::library::plugin_library;
 
-const PLUGINS: [&str; 12] = [
+const PLUGINS: [&str; 13] = [
     "sasrec",
     "gru4rec",
     "bert4rec",
@@ -19,6 +19,7 @@ const PLUGINS: [&str; 12] = [
     "prompts",
     "llm_local",
     "llm_openai",
+    "llm_replay",
 ];
 pub const SMALL: [&str; 2] = ["data=tests/fixtures/tiny.toml", "epochs=2"];
 

@@ -24,6 +24,7 @@ pub mod rank;
 pub mod reason;
 pub mod refine;
 pub mod run;
+pub mod search;
 pub mod settings;
 pub mod suggest;
 pub mod train;

@@ -84,7 +84,7 @@ mod tests {
     use std::path::PathBuf;
 
     /// What API.md calls a value of each type.
-    const RECEIVERS: [(&str, &str); 19] = [
+    const RECEIVERS: [(&str, &str); 20] = [
         ("DatasetHandle", "data"),
         ("SplitHandle", "split"),
         ("CasesHandle", "cases"),
@@ -100,9 +100,10 @@ mod tests {
         ("TunedHandle", "tuned"),
         ("RefinedHandle", "refined"),
         ("ModelHandle", "model"),
-        ("PopularityHandle", "popularity"),
+        ("BaselineHandle", "popularity"),
         ("EvaluationHandle", "evaluation"),
         ("ComparisonHandle", "comparison"),
+        ("SearchHandle", "found"),
         ("TensorHandle", "t"),
     ];
 

@@ -1,6 +1,6 @@
 //! What all functions of one script run share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -52,6 +52,7 @@ impl Session {
             seed: options.seed.unwrap_or(0),
             dry_run: options.dry_run,
             model_dirs: options.model_dirs,
+            keep_checkpoints: Cell::new(false),
             folder: RunFolder::create(&options.runs, script, start)?,
         };
         Ok(Self {

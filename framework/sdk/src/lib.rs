@@ -49,6 +49,7 @@ pub mod error;
 pub mod export;
 pub mod host;
 pub mod kinds;
+pub mod lenient;
 pub mod nn;
 pub mod random;
 pub mod serve;

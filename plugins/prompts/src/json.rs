@@ -3,15 +3,10 @@
 use lapidary_sdk::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
 
-use crate::calibration::check_width;
-use crate::lenient::{self, Found, Value};
 use crate::template::Template;
 use crate::text::{ITEM, USER, Writer};
-
-/// Placeholders that the attribute set fills.
-const SET: [&str; 3] = ["attributes", "format", "highest"];
+use crate::written::{SET, Written, only_text};
 
 /// Settings of `score_json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -111,12 +106,12 @@ impl PromptStrategy for ScoreJson {
             Subject::Item(_) => &self.item_template,
             Subject::User(_) => &self.user_template,
         };
-        let question = template.render(&|name| match name {
-            "attributes" => self.list(),
-            "format" => self.form(),
-            "highest" => self.settings.highest.to_string(),
-            other => self.writer.value(subject, other),
-        });
+        let written = self.written();
+        let value = |name: &str| match written.value(name) {
+            Some(value) => value,
+            None => self.writer.value(subject, name),
+        };
+        let question = template.render(&value);
         let message = |role, content| Message { role, content };
         let mut messages = vec![message(Role::User, question)];
         if !self.settings.system.is_empty() {
@@ -128,146 +123,34 @@ impl PromptStrategy for ScoreJson {
                 answer_start: self.settings.answer_start.clone(),
             },
             ask: Ask::Complete {
-                max_tokens: self.max_tokens(),
+                max_tokens: match self.settings.max_tokens {
+                    0 => written.tokens(),
+                    given => given,
+                },
                 stop: Vec::new(),
                 temperature: 0.0,
                 seed: 0,
-                schema: self.settings.schema.then(|| self.schema()),
+                schema: self.settings.schema.then(|| written.schema()),
             },
         }])
     }
 
     fn read(&self, _: &Subject, answers: &[Answer]) -> Result<Reading> {
-        let [Answer::Text(text)] = answers else {
-            return Err(Error::invalid("expected one written answer"));
-        };
-        Ok(self.read_text(&format!("{}{text}", self.settings.answer_start)))
+        let answer = format!("{}{}", self.settings.answer_start, only_text(answers)?);
+        Ok(self.written().read(&answer, false))
     }
 
     fn calibrate(&self, raw: &Tensor, reference: &Tensor) -> Result<Tensor> {
-        let width = self.writer.set.attributes.len() as i64;
-        check_width([("raw", raw), ("reference", reference)], width)?;
-        Ok(raw.f_to_kind(DType::Float)?)
+        self.written().calibrate(raw, reference)
     }
 }
 
 impl ScoreJson {
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.writer.set.attributes.iter().map(|a| a.name.as_str())
-    }
-
-    fn list(&self) -> String {
-        let highest = self.settings.highest;
-        let line = |a: &Attribute| {
-            format!(
-                "- {}: {} 0: {}; {highest}: {}.",
-                a.name, a.description, a.low, a.high
-            )
-        };
-        let lines: Vec<_> = self.writer.set.attributes.iter().map(line).collect();
-        lines.join("\n")
-    }
-
-    fn form(&self) -> String {
-        let pairs: Vec<_> = self.names().map(|name| format!("\"{name}\": …")).collect();
-        format!("{{{}}}", pairs.join(", "))
-    }
-
-    fn schema(&self) -> serde_json::Value {
-        let number = json!({ "type": "number", "minimum": 0, "maximum": self.settings.highest });
-        let properties: Map<_, _> = self
-            .names()
-            .map(|name| (name.to_owned(), number.clone()))
-            .collect();
-        let names: Vec<&str> = self.names().collect();
-        json!({
-            "type": "object", "properties": properties, "required": names, "additionalProperties": false
-        })
-    }
-
-    fn max_tokens(&self) -> u32 {
-        match self.settings.max_tokens {
-            0 => 32 + 16 * self.writer.set.attributes.len() as u32,
-            given => given,
+    fn written(&self) -> Written<'_> {
+        Written {
+            set: &self.writer.set,
+            highest: self.settings.highest,
         }
-    }
-
-    fn read_text(&self, text: &str) -> Reading {
-        let names: Vec<&str> = self.names().collect();
-        let Some(Found {
-            pairs,
-            mut repaired,
-        }) = lenient::find(text, &names)
-        else {
-            return Reading {
-                values: vec![None; names.len()],
-                repaired: false,
-                problems: vec![Problem {
-                    kind: ProblemKind::NoAnswer,
-                    attribute: None,
-                    text: format!("no scores in {:?}", excerpt(text)),
-                }],
-            };
-        };
-        let mut problems = Vec::new();
-        let mut values = Vec::with_capacity(names.len());
-        for name in names {
-            match self.score(name, &pairs, &mut repaired) {
-                Ok(score) => values.push(Some(score)),
-                Err((kind, text)) => {
-                    values.push(None);
-                    problems.push(Problem {
-                        kind,
-                        attribute: Some(name.to_owned()),
-                        text,
-                    });
-                }
-            }
-        }
-        Reading {
-            values,
-            repaired,
-            problems,
-        }
-    }
-
-    /// The score of an attribute, from 0 to 1.
-    fn score(
-        &self,
-        name: &str,
-        pairs: &[(String, Value)],
-        repaired: &mut bool,
-    ) -> std::result::Result<f32, (ProblemKind, String)> {
-        let mut own = pairs
-            .iter()
-            .filter(|(key, _)| lenient::same_name(key, name));
-        let wrong = |kind, text: String| Err((kind, text));
-        let Some((key, value)) = own.next() else {
-            return wrong(ProblemKind::Missing, "missing".to_owned());
-        };
-        if own.any(|(_, other)| other != value) {
-            let text = "given twice, with different values".to_owned();
-            return wrong(ProblemKind::Ambiguous, text);
-        }
-        let highest = f64::from(self.settings.highest);
-        let Some((number, was_number)) = value.number(highest) else {
-            return wrong(ProblemKind::NotANumber, format!("{value} is no number"));
-        };
-        if !(0.0..=highest).contains(&number) {
-            let text = format!("{number} is not within 0 and {highest}");
-            return wrong(ProblemKind::OutOfRange, text);
-        }
-        *repaired |= key != name || !was_number;
-        Ok((number / highest) as f32)
-    }
-}
-
-/// The beginning of a text, for messages.
-fn excerpt(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or("")),
-        None => line,
     }
 }
 

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use serde_json::{Map, json};
+
 use super::*;
 use crate::fixtures::{context, film};
 

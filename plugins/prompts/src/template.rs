@@ -33,46 +33,79 @@ pub type Values<'a> = dyn Fn(&str) -> String + 'a;
 /// Begins the name of a placeholder for one of an item's further fields.
 const FIELD: &str = "fields.";
 
+/// What is wrong with a template.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// Where, in bytes from its beginning.
+    pub at: usize,
+    /// What.
+    pub reason: String,
+}
+
 impl Template {
-    /// Reads a template. `place` names it in messages; `known` lists its placeholders.
+    /// Reads a template of a setting. `place` names it in messages; `known` lists its placeholders.
     ///
     /// # Errors
-    /// When a bracket is not closed, or a placeholder is unknown.
+    /// As [`Template::read`].
     pub fn parse(place: &str, text: &str, known: &[&str]) -> Result<Self> {
-        let wrong = |reason: &str| Error::invalid(format!("`{place}`: {reason} in `{text}`"));
+        let refused = |fault: Fault| Error::invalid(format!("`{place}`: {}", fault.reason));
+        Self::read(text, known).map_err(refused)
+    }
+
+    /// Reads a template; `known` lists its placeholders.
+    ///
+    /// # Errors
+    /// When a bracket is not closed, or a placeholder is unknown: with the place.
+    pub fn read(text: &str, known: &[&str]) -> std::result::Result<Self, Fault> {
+        let wrong = |at: usize, reason: &str| {
+            let near: String = text
+                .chars()
+                .skip(text[..at].chars().count())
+                .take(20)
+                .collect();
+            let near = near.lines().next().unwrap_or_default();
+            Fault {
+                at,
+                reason: format!("{reason}, at `{near}`"),
+            }
+        };
         let (mut outer, mut inner): (Vec<Part>, Option<Vec<Part>>) = (Vec::new(), None);
-        let mut chars = text.chars().peekable();
-        while let Some(c) = chars.next() {
-            let doubled = "{}[]".contains(c) && chars.next_if_eq(&c).is_some();
+        let mut opened = 0;
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let doubled = "{}[]".contains(c) && chars.next_if(|&(_, next)| next == c).is_some();
             let inside = inner.is_some();
             let parts = inner.as_mut().unwrap_or(&mut outer);
             match c {
                 _ if doubled => push(parts, c),
                 '{' => {
-                    let mut name = String::new();
-                    loop {
-                        match chars.next() {
-                            Some('}') => break,
-                            Some(c) => name.push(c),
-                            None => return Err(wrong("`{` is not closed; write `{{` for a brace")),
-                        }
-                    }
-                    check(place, &name, known)?;
-                    parts.push(Part::Value(name));
+                    let Some((name, _)) = text.get(at + 1..).and_then(|rest| rest.split_once('}'))
+                    else {
+                        return Err(wrong(at, "`{` is not closed; write `{{` for a brace"));
+                    };
+                    check(name, known).map_err(|reason| Fault { at, reason })?;
+                    parts.push(Part::Value(name.to_owned()));
+                    while chars
+                        .next_if(|&(next, _)| next <= at + 1 + name.len())
+                        .is_some()
+                    {}
                 }
-                '}' => return Err(wrong("`}` without `{`; write `}}` for a brace")),
-                '[' if inside => return Err(wrong("`[` inside of `[`")),
-                '[' => inner = Some(Vec::new()),
+                '}' => return Err(wrong(at, "`}` without `{`; write `}}` for a brace")),
+                '[' if inside => return Err(wrong(at, "`[` inside of `[`")),
+                '[' => (inner, opened) = (Some(Vec::new()), at),
                 ']' => match inner.take() {
                     Some(parts) => outer.push(Part::Optional(parts)),
-                    None => return Err(wrong("`]` without `[`; write `]]` for a bracket")),
+                    None => return Err(wrong(at, "`]` without `[`; write `]]` for a bracket")),
                 },
                 c => push(parts, c),
             }
         }
         match inner {
-            Some(_) => Err(wrong("`[` is not closed; write `[[` for a bracket")),
-            None if outer.is_empty() => Err(wrong("nothing stands")),
+            Some(_) => Err(wrong(opened, "`[` is not closed; write `[[` for a bracket")),
+            None if outer.is_empty() => Err(Fault {
+                at: 0,
+                reason: "nothing stands there".to_owned(),
+            }),
             None => Ok(Self { parts: outer }),
         }
     }
@@ -137,28 +170,35 @@ fn join(pieces: &mut Vec<Piece>, text: &str, own: bool) {
     }
 }
 
-fn check(place: &str, name: &str, known: &[&str]) -> Result<()> {
+fn check(name: &str, known: &[&str]) -> std::result::Result<(), String> {
     let takes_fields = known.contains(&"title");
     if known.contains(&name)
         || (takes_fields && name.strip_prefix(FIELD).is_some_and(|n| !n.is_empty()))
     {
         return Ok(());
     }
+    let quoted = |k: &str| format!("`{{{k}}}`");
+    Err(format!(
+        "unknown placeholder {}; {}",
+        quoted(name),
+        hint(name, known, quoted)
+    ))
+}
+
+/// What follows an unknown name: the nearest known one, or all of them.
+pub fn hint(name: &str, known: &[&str], quoted: impl Fn(&str) -> String) -> String {
     let near = known
         .iter()
         .map(|k| (strsim::damerau_levenshtein(k, name), *k))
         .min()
         .filter(|(distance, k)| *distance <= 2.max(k.len() / 3));
-    let hint = match near {
-        Some((_, k)) => format!("did you mean `{{{k}}}`?"),
+    match near {
+        Some((_, k)) => format!("did you mean {}?", quoted(k)),
         None => {
-            let all: Vec<String> = known.iter().map(|k| format!("`{{{k}}}`")).collect();
+            let all: Vec<String> = known.iter().map(|k| quoted(k)).collect();
             format!("known here: {}", all.join(", "))
         }
-    };
-    Err(Error::invalid(format!(
-        "`{place}`: unknown placeholder `{{{name}}}`; {hint}"
-    )))
+    }
 }
 
 #[cfg(test)]
@@ -243,5 +283,16 @@ mod tests {
         ] {
             assert!(refused(text).starts_with("`item_template`: "), "{text}");
         }
+        let fault = Template::read("An é.\n“{title}” [{yaer}]", &KNOWN).unwrap_err();
+        assert_eq!(fault.at, "An é.\n“{title}” [".len());
+        assert!(fault.reason.contains("did you mean `{year}`?"), "{fault:?}");
+        let fault = Template::read("{title} [ of {year} and so on for long", &KNOWN).unwrap_err();
+        assert_eq!(
+            (fault.at, fault.reason.as_str()),
+            (
+                8,
+                "`[` is not closed; write `[[` for a bracket, at `[ of {year} and so o`"
+            )
+        );
     }
 }

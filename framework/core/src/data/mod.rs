@@ -24,7 +24,8 @@ pub use item::ItemText;
 pub use load::{find_stored, load, load_toml};
 pub use sequences::Sequences;
 pub use split::{
-    Case, CaseSet, LeaveOneOut, Split, SplitReport, Targets, Temporal, leave_one_out, temporal,
+    Case, CaseSet, Cold, LeaveOneOut, Split, SplitReport, Targets, Temporal, leave_one_out,
+    temporal,
 };
 pub use store::Contents;
 pub use summary::Summary;

@@ -1,5 +1,6 @@
 //! Splits: which part of each user's sequence trains, validates and tests.
 
+mod hold_out;
 mod leave_one_out;
 mod order;
 mod report;
@@ -30,6 +31,8 @@ pub enum CaseSet {
     Valid,
     /// Those that are reported.
     Test,
+    /// Those whose targets are items held out of training.
+    Cold,
 }
 
 impl CaseSet {
@@ -38,6 +41,7 @@ impl CaseSet {
         match self {
             Self::Valid => "valid",
             Self::Test => "test",
+            Self::Cold => "cold",
         }
     }
 }
@@ -62,6 +66,17 @@ pub struct Split {
     pub max_len: usize,
     /// Figures for people.
     pub report: SplitReport,
+    /// Items held out of training, where there are any.
+    pub cold: Option<Cold>,
+}
+
+/// Items that were held out of training, and cases that ask for them.
+#[derive(Clone, Debug)]
+pub struct Cold {
+    /// The items, rising; no sequence of the split holds them.
+    pub items: Vec<u32>,
+    /// A split whose test cases are the cold ones: a user's sequence is what they did before the target, and the target.
+    pub cases: Box<Split>,
 }
 
 /// What a person should know about a split.
@@ -87,6 +102,12 @@ pub struct SplitReport {
     pub cold_test: f64,
     /// Share of test targets that their user's history already holds.
     pub repeated_test: f64,
+    /// Items held out of training.
+    #[serde(default)]
+    pub held_out_items: u64,
+    /// Cases that ask for one of these.
+    #[serde(default)]
+    pub cold_cases: u64,
 }
 
 impl Split {
@@ -95,12 +116,26 @@ impl Split {
         &self.sequences.of(user)[..self.train_len[user] as usize]
     }
 
-    /// The validation or the test cases.
+    /// The cases of a set; their histories and targets are those of [`Split::asked`].
     pub fn cases(&self, set: CaseSet) -> &[Case] {
         match set {
             CaseSet::Valid => &self.valid,
             CaseSet::Test => &self.test,
+            CaseSet::Cold => self.cold.as_ref().map_or(&[], |cold| &cold.cases.test),
         }
+    }
+
+    /// The split whose sequences the cases of a set belong to: cold cases have sequences of their own.
+    pub fn asked(&self, set: CaseSet) -> &Self {
+        match (set, &self.cold) {
+            (CaseSet::Cold, Some(cold)) => &cold.cases,
+            _ => self,
+        }
+    }
+
+    /// The items held out of training, rising.
+    pub fn held_out(&self) -> &[u32] {
+        self.cold.as_ref().map_or(&[], |cold| &cold.items)
     }
 
     /// The history of a case, oldest first (not cut to `max_len`).

@@ -31,9 +31,9 @@ struct Entry {
 }
 
 /// A problem and where in the text it stands.
-type Problem = (Range<usize>, String);
+pub(super) type Problem = (Range<usize>, String);
 
-type Checked<T> = std::result::Result<T, Problem>;
+pub(super) type Checked<T> = std::result::Result<T, Problem>;
 
 /// Reads an attribute set.
 ///
@@ -49,7 +49,7 @@ pub fn load(path: &Path) -> Result<AttributeSet> {
     })
 }
 
-fn parse(text: &str) -> Checked<AttributeSet> {
+pub(super) fn parse(text: &str) -> Checked<AttributeSet> {
     let set: Set =
         toml::from_str(text).map_err(|e| (e.span().unwrap_or_default(), explain(e.message())))?;
     check_all(&set)?;

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use lapidary_sdk::kinds::{
-    Answer, Answers, ItemText, Llm, Problem, PromptStrategy, Reading, Request, Subject,
+    Answer, Answers, AttributeSet, ItemText, Llm, Problem, PromptStrategy, Reading, Request,
+    Subject,
 };
 
 use super::cache::{Asker, Cache, Key};
@@ -193,6 +194,31 @@ impl Asking<'_> {
         }
         Ok(reading)
     }
+}
+
+/// The answer to one request of that sort, asked only where the cache does not know it.
+///
+/// # Errors
+/// When the model fails or the cache cannot be used.
+pub fn answer_once(
+    llm: &dyn Llm,
+    cache: &Cache,
+    sort: &str,
+    set: &AttributeSet,
+    request: Request,
+) -> Result<Answer> {
+    let info = llm.info().map_err(Error::component("llm", "info"))?;
+    let key = Asker::new(&info, sort, set)?.key(&request)?;
+    if let Some(known) = cache.get(&key)? {
+        return Ok(known);
+    }
+    let answers = llm.answer(&[request]);
+    let answers = answers.map_err(Error::component("llm", "answer"))?;
+    let answer = answers.into_iter().next();
+    let none = || fault("llm", "answer", "gave no answer".to_owned());
+    let answer = answer.ok_or_else(none)?;
+    cache.put([(&key, &answer)])?;
+    Ok(answer)
 }
 
 fn report(stage: &Stage, done: usize, tally: &Tally) {

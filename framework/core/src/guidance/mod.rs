@@ -8,10 +8,13 @@ pub mod agreement;
 pub mod attributes;
 mod cache;
 mod measure;
+mod propose;
 mod score;
 mod scores;
 
 pub use cache::{Cache, Key};
+pub use measure::answer_once;
+pub use propose::{Proposal, ProposeSettings};
 pub(crate) use score::history_mean;
 pub use score::{Scorer, Users};
 pub use scores::{Figures, GuidedScores, Tally};

@@ -150,6 +150,7 @@ fn split() -> Split {
         test: vec![Case { user: 0, end: 4 }],
         max_len: 50,
         report: SplitReport::default(),
+        cold: None,
     }
 }
 

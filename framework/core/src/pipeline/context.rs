@@ -1,5 +1,6 @@
 //! What the stages of one run share.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -27,6 +28,8 @@ pub struct Context {
     pub dry_run: bool,
     /// Folders in which language models are looked up by name.
     pub model_dirs: Vec<PathBuf>,
+    /// Whether trainings leave their checkpoints in the store, so that one with more epochs goes on from there.
+    pub keep_checkpoints: Cell<bool>,
     /// The run's own folder.
     pub folder: RunFolder,
 }

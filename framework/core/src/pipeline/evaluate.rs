@@ -2,16 +2,48 @@
 
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Context, Recommender, same_split};
 use crate::data::{CaseSet, Split};
 use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
-use crate::rank::{Options, Popularity, Ranking, Scorer, rank};
+use crate::rank::{Among, Chance, Options, Popularity, Ranking, Scorer, rank};
 
 /// Counts the changes of what this stage computes.
 const VERSION: &str = "1";
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The cases.
+    pub cases: CaseSet,
+    /// Length of the lists of best items that are kept.
+    pub lists: usize,
+    /// What is ranked.
+    pub among: Candidates,
+}
+
+/// What is ranked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Candidates {
+    /// The whole catalogue.
+    #[default]
+    All,
+    /// The items held out of training alone.
+    Cold,
+}
+
+/// A way to rank without a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// By the popularity of items in the training part.
+    Popularity,
+    /// By chance.
+    Chance,
+}
 
 /// Where the targets of some cases came out; without values in a dry run.
 #[derive(Clone, Debug)]
@@ -22,84 +54,116 @@ pub struct Evaluation {
     pub split: Fingerprint,
     /// Which of its cases.
     pub cases: CaseSet,
+    /// What was ranked.
+    pub among: Candidates,
     /// The ranking.
     pub ranking: Option<Rc<Ranking>>,
 }
 
-/// Ranks the whole catalogue for each case with a trained recommender; the best `lists` items of each case are kept.
+/// Ranks the catalogue, or some of it, for each case with a trained recommender.
 ///
 /// # Errors
-/// [`Error::Setting`] when the recommender was trained on another split; see [`rank`] for the rest.
+/// [`Error::Setting`] when the recommender was trained on another split, or the split holds no items out and these are
+/// asked for; see [`rank`] for the rest.
 pub fn evaluate(
     context: &Context,
     recommender: &Recommender,
     split: &Split,
-    cases: CaseSet,
-    lists: usize,
+    question: Question,
 ) -> Result<Evaluation> {
     let splits = [&recommender.split, &split.fingerprint];
     same_split("evaluate", ["the model", "the cases"], splits)?;
     let scorer = recommender.model().map(|m| m as &dyn Scorer);
-    ranked(
-        context,
-        &recommender.fingerprint,
-        split,
-        cases,
-        lists,
-        scorer,
-    )
+    ranked(context, &recommender.fingerprint, split, question, scorer)
 }
 
-/// As [`evaluate`], by the popularity of items in the training part.
+/// As [`evaluate`], with a baseline.
 ///
 /// # Errors
-/// See [`rank`].
-pub fn evaluate_popularity(
+/// See [`evaluate`].
+pub fn evaluate_baseline(
     context: &Context,
+    baseline: Baseline,
     split: &Split,
-    cases: CaseSet,
-    lists: usize,
+    question: Question,
 ) -> Result<Evaluation> {
-    let of = Builder::new("popularity")
-        .part("split", &split.fingerprint)
-        .finish();
-    let popularity = Popularity::new(split)?;
-    ranked(context, &of, split, cases, lists, Some(&popularity))
+    let named = |sort: &str| {
+        Builder::new(sort)
+            .part("split", &split.fingerprint)
+            .finish()
+    };
+    match baseline {
+        Baseline::Popularity => {
+            let scorer = Popularity::new(split)?;
+            ranked(
+                context,
+                &named("popularity"),
+                split,
+                question,
+                Some(&scorer),
+            )
+        }
+        Baseline::Chance => {
+            let scorer = Chance(split.n_items);
+            ranked(context, &named("chance"), split, question, Some(&scorer))
+        }
+    }
 }
 
 fn ranked(
     context: &Context,
     of: &Fingerprint,
     split: &Split,
-    cases: CaseSet,
-    lists: usize,
+    question: Question,
     scorer: Option<&dyn Scorer>,
 ) -> Result<Evaluation> {
-    let fingerprint = Builder::new("evaluation")
+    let Question {
+        cases,
+        lists,
+        among,
+    } = question;
+    if split.held_out().is_empty() && (among == Candidates::Cold || cases == CaseSet::Cold) {
+        let reason = "the split holds no items out of training; make it with `hold_out_items`";
+        return Err(Error::setting("evaluate", reason));
+    }
+    let mut name = Builder::new("evaluation")
         .text("stage", VERSION)
         .part("model", of)
         .part("split", &split.fingerprint)
         .text("cases", cases.name())
-        .text("lists", &lists.to_string())
-        .finish();
-    let inputs =
-        json!({"model": of, "split": split.fingerprint, "cases": cases.name(), "lists": lists});
+        .text("lists", &lists.to_string());
+    if among != Candidates::All {
+        name = name.json("among", &json!(among));
+    }
+    let fingerprint = name.finish();
+    let inputs = json!({
+        "model": of, "split": split.fingerprint, "cases": cases.name(), "lists": lists, "among": among,
+    });
     let options = Options {
         lists: Some(lists),
         ..Options::default()
     };
+    let (asked, numbers) = (split.asked(cases), split.cases(cases));
     let content = context.stage("evaluation", &fingerprint, inputs, |_| {
         let missing = || Error::setting("evaluate", "the model is not trained");
         let scorer = scorer.ok_or_else(missing)?;
-        rank(scorer, split, split.cases(cases), &options)?.to_content()
+        let ranking = match among {
+            Candidates::All => rank(scorer, asked, numbers, &options)?,
+            Candidates::Cold => {
+                let some = Among::only(scorer, split.held_out())?;
+                rank(&some, asked, numbers, &options)?
+            }
+        };
+        ranking.to_content()
     })?;
     let ranking = content
-        .map(|c| Ranking::from_content(&c, split, split.cases(cases)))
+        .map(|c| Ranking::from_content(&c, asked, numbers))
         .transpose()?;
     Ok(Evaluation {
         of: of.clone(),
         split: split.fingerprint.clone(),
         cases,
+        among,
         ranking: ranking.map(Rc::new),
     })
 }

@@ -36,7 +36,7 @@ pub fn faithfulness(
         settings: json!(settings),
     };
     test.stage(context, |model| {
-        reason::faithfulness(model, split, split.cases(cases), settings)
+        reason::faithfulness(model, split.asked(cases), split.cases(cases), settings)
     })
 }
 
@@ -64,7 +64,13 @@ pub fn steering(
         let column = names.iter().position(|name| *name == settings.attribute);
         let column = column.unwrap_or_default() as i64;
         let scores = recommender.guided_items(model)?.f_select(1, column)?;
-        reason::steering(model, split, split.cases(cases), &scores, settings)
+        reason::steering(
+            model,
+            split.asked(cases),
+            split.cases(cases),
+            &scores,
+            settings,
+        )
     })
 }
 

@@ -9,7 +9,7 @@ use super::{BaseEmbedding, Chosen, Context, GuidedEmbedding, same_split};
 use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
 use crate::guidance::GuidedScores;
-use crate::refine::{Embedding, GuidedShape, RefineSettings, Refined, Report, combine};
+use crate::refine::{Embedding, GuidedShape, RefineSettings, Refined, Report, Unseen, combine};
 
 /// Counts the changes of what this stage computes.
 const VERSION: &str = "1";
@@ -31,6 +31,8 @@ pub struct RefinedEmbedding {
     pub report: Option<Report>,
     /// The scores as the language model gave them.
     pub scores: Option<Rc<GuidedScores>>,
+    /// How items that are held out of training get their reduced part.
+    pub unseen: Unseen,
 }
 
 /// Joins guided scores, if there are any, and the base embedding, reduced where it has to be narrower.
@@ -92,6 +94,7 @@ pub fn refine(
         embedding,
         report,
         scores,
+        unseen: settings.unseen(),
     })
 }
 
@@ -103,10 +106,15 @@ fn named(
     settings: &RefineSettings,
     seed: u64,
 ) -> Fingerprint {
+    // What becomes of unseen items is training's business, and in its name.
+    let mut settings = json!(settings);
+    if let Some(map) = settings.as_object_mut() {
+        map.retain(|key, _| !["unseen", "neighbours"].contains(&key.as_str()));
+    }
     let mut name = Builder::new("refined")
         .text("stage", VERSION)
         .part("base", &base.fingerprint)
-        .json("settings", &json!(settings));
+        .json("settings", &settings);
     if let Some(reducer) = reducer {
         name = name
             .part("reducer", &reducer.fingerprint)

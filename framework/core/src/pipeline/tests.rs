@@ -3,6 +3,7 @@
 mod precomputed;
 mod text;
 
+use std::cell::Cell;
 use std::path::Path;
 
 use lapidary_sdk::kinds::{BaseEmbedder, BaseEmbeddings, Interactions, Reducer, methods};
@@ -115,6 +116,7 @@ impl Scene {
             seed: 3,
             dry_run,
             model_dirs: Vec::new(),
+            keep_checkpoints: Cell::default(),
             folder: RunFolder::create(&path.join("runs"), &path.join("x.lua"), start).unwrap(),
         }
     }
@@ -131,6 +133,14 @@ fn noted(context: &Context) -> Value {
 
 fn split(items: usize) -> Split {
     leave_one_out(&circles(6, items, 7), items, 5)
+}
+
+fn test_cases() -> Question {
+    Question {
+        cases: CaseSet::Test,
+        lists: 3,
+        among: Candidates::All,
+    }
 }
 
 fn short() -> Settings {
@@ -171,7 +181,7 @@ fn a_whole_experiment_is_made_once_and_noted() {
         let backbone = choose(&context, Kind::Backbone, "linear");
         let start = Start::Refined(&refined);
         let model = train(&context, &split, &backbone, start, &short()).unwrap();
-        let found = evaluate(&context, &model, &split, CaseSet::Test, 3).unwrap();
+        let found = evaluate(&context, &model, &split, test_cases()).unwrap();
         let history = model.history().unwrap().clone();
         (context, found.ranking.unwrap(), history)
     };
@@ -272,7 +282,7 @@ fn parts_of_different_splits_are_refused() {
         "{message}"
     );
     let (_, model) = embed_with_backbone(&context, &one, &backbone, 4, &short()).unwrap();
-    let asked = evaluate(&context, &model, &other, CaseSet::Test, 3);
+    let asked = evaluate(&context, &model, &other, test_cases());
     assert!(
         asked
             .unwrap_err()

@@ -1,5 +1,6 @@
 //! Training a recommender from an embedding.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use lapidary_sdk::kinds::Backbone;
@@ -12,7 +13,7 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
 use crate::guidance::GuidedScores;
-use crate::refine::Embedding;
+use crate::refine::{Embedding, Unseen};
 use crate::run::{Point, RunFolder};
 use crate::train::{
     EpochRecord, History, Model, Observer, Settings, fit, identifier_embedding, seed_weights,
@@ -66,6 +67,13 @@ impl Start<'_> {
         }
     }
 
+    fn unseen(&self) -> Unseen {
+        match self {
+            Self::Identifiers(_) => Unseen::default(),
+            Self::Refined(refined) => refined.unseen,
+        }
+    }
+
     fn embedding(&self, n_items: usize, seed: u64) -> Result<Rc<Embedding>> {
         match self {
             Self::Identifiers(dim) => identifier_embedding(n_items, *dim, seed).map(Rc::new),
@@ -78,7 +86,8 @@ impl Start<'_> {
 }
 
 /// Trains a backbone on the training part of a split, or loads what was trained before. An interrupted training goes on
-/// where it stopped. In a dry run the backbone is made, so that its settings are seen to fit.
+/// where it stopped, one with more epochs where one with fewer left its checkpoints ([`Context::keep_checkpoints`]). In a
+/// dry run the backbone is made, so that its settings are seen to fit.
 ///
 /// # Errors
 /// [`Error::Setting`] for settings that cannot be used or an embedding of another split; see [`fit`] for the rest.
@@ -94,14 +103,20 @@ pub fn train(
         let splits = [&refined.split, &split.fingerprint];
         same_split("fit", ["the refined embedding", "the data"], splits)?;
     }
-    let fingerprint = Builder::new("model")
-        .text("stage", VERSION)
-        .part("split", &split.fingerprint)
-        .part("backbone", &backbone.fingerprint)
-        .part("start", &start.fingerprint())
-        .text("dim", &start.dim().to_string())
-        .json("training", &json!(settings))
-        .finish();
+    let named = |settings: &Settings| {
+        let name = Builder::new("model")
+            .text("stage", VERSION)
+            .part("split", &split.fingerprint)
+            .part("backbone", &backbone.fingerprint)
+            .part("start", &start.fingerprint())
+            .text("dim", &start.dim().to_string())
+            .json("training", &json!(settings));
+        match split.held_out() {
+            [] => name.finish(),
+            _ => name.json("unseen", &json!(start.unseen())).finish(),
+        }
+    };
+    let fingerprint = named(settings);
     let stage = format!("{}-{}-{}", start.name(), backbone.name, fingerprint.short());
     let folder = &context.folder;
     folder.record_in("seeds", &stage, settings.seed)?;
@@ -118,7 +133,10 @@ pub fn train(
         seed_weights(settings.seed);
         let mut model = Model::new(&embedding, make()?, split.max_len, context.device)?;
         let mut curves = Curves { folder, stage };
-        let history = fit(&mut model, split, settings, Some(work), &mut curves)?;
+        let kept = kept_checkpoints(context, settings, named)?;
+        let checkpoints = kept.as_deref().unwrap_or(work);
+        let history = fit(&mut model, split, settings, Some(checkpoints), &mut curves)?;
+        model.place_unseen(split.held_out(), start.unseen())?;
         let Content { tensors, json } = model.content()?;
         let json = json!({"model": json, "history": history});
         Ok(Content { tensors, json })
@@ -133,6 +151,23 @@ pub fn train(
         scores: start.scores(),
         trained,
     })
+}
+
+/// The folder of checkpoints that trainings of any length share, where they are to be kept or some were.
+fn kept_checkpoints(
+    context: &Context,
+    settings: &Settings,
+    named: impl Fn(&Settings) -> Fingerprint,
+) -> Result<Option<PathBuf>> {
+    let Some(shared) = settings.of_any_length() else {
+        return Ok(None);
+    };
+    let folder = context.store.root().join("training");
+    let folder = folder.join(named(&shared).short());
+    if context.keep_checkpoints.get() {
+        std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+    }
+    Ok(folder.is_dir().then_some(folder))
 }
 
 /// A trained model and its history from what is stored of them, and a backbone that was made as theirs was.

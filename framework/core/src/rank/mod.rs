@@ -3,6 +3,7 @@
 //! [`rank`] asks a [`Scorer`] for the scores of all items, a block of cases at a time, and keeps where each target
 //! came out. Metrics are computed from that: [`Ranking::report`].
 
+mod among;
 mod bootstrap;
 mod lists;
 mod metrics;
@@ -19,11 +20,12 @@ pub mod trec;
 #[cfg(test)]
 mod tests;
 
+pub use among::Among;
 pub use bootstrap::{Bootstrap, Difference};
 pub use lists::TopLists;
 pub(crate) use lists::best_unseen;
 pub use metrics::{Curve, Measure, Metric};
-pub use popularity::Popularity;
+pub use popularity::{Chance, Popularity};
 pub use ranking::{Options, Places, Ranking, rank};
 pub(crate) use ranking::{by_history, check_catalogue, nan};
 pub use recommend::recommend;

@@ -1,6 +1,6 @@
-//! The honest floor: every user gets the most popular items.
+//! The honest floors: every user gets the most popular items, or any.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::scorer::{Query, Scorer};
 use crate::data::Split;
@@ -48,5 +48,23 @@ impl Scorer for Popularity {
             .shallow_clone()
             .f_copy_(&self.counts)
             .map(|()| scores)?)
+    }
+}
+
+/// Scores all items alike: since ties are broken by chance, it gets exactly what chance gets.
+#[derive(Clone, Copy, Debug)]
+pub struct Chance(
+    /// Size of the catalogue, V.
+    pub usize,
+);
+
+impl Scorer for Chance {
+    fn n_items(&self) -> i64 {
+        self.0 as i64
+    }
+
+    fn scores(&self, queries: &[Query<'_>]) -> Result<Tensor> {
+        let size = [queries.len() as i64, self.n_items()];
+        Ok(Tensor::f_zeros(size, (Kind::Float, Device::Cpu))?)
     }
 }

@@ -20,7 +20,9 @@ impl<'a> Query<'a> {
     pub fn of(split: &'a Split, user: u32, before: Option<CaseSet>) -> Option<Self> {
         let history = match before {
             None => split.sequences.of(user as usize),
-            Some(set) => split.history(*split.cases(set).iter().find(|c| c.user == user)?),
+            Some(set) => split
+                .asked(set)
+                .history(*split.cases(set).iter().find(|c| c.user == user)?),
         };
         Some(Self {
             user: Some(user),

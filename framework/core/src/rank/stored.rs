@@ -124,6 +124,7 @@ mod tests {
             test: vec![case(0), case(1)],
             max_len: 5,
             report: Default::default(),
+            cold: None,
         };
         let scorer = Popularity::new(&split).unwrap();
         let options = Options {

@@ -11,4 +11,6 @@ pub use combine::{Refined, Report, combine};
 pub use embedding::{Embedding, Guided, UserGuidance};
 pub use explain::{Explanation, Part, Percentiles, explain};
 pub use normalise::Normalise;
-pub use settings::{GuidedShape, RefineSettings, Scoring, Similarity, UserPart, Widths};
+pub use settings::{
+    GuidedShape, RefineSettings, Scoring, Similarity, Unseen, UnseenRule, UserPart, Widths,
+};

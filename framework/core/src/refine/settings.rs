@@ -36,6 +36,10 @@ pub struct RefineSettings {
     pub temperature: f64,
     /// Whether the temperature is trained.
     pub temperature_trainable: bool,
+    /// What becomes of the reduced part of items that are held out of training.
+    pub unseen: UnseenRule,
+    /// How many items an unseen one is given the mean of.
+    pub neighbours: usize,
 }
 
 impl Default for RefineSettings {
@@ -54,7 +58,35 @@ impl Default for RefineSettings {
             score: Similarity::default(),
             temperature: 1.0,
             temperature_trainable: false,
+            unseen: UnseenRule::default(),
+            neighbours: 10,
         }
+    }
+}
+
+/// Where the reduced part of an item that training never saw comes from. The paper leaves new items open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnseenRule {
+    /// The mean of the trained items that are nearest by guided scores: regression on attributes by nearest neighbours.
+    #[default]
+    Nearest,
+    /// 0: guided scores alone decide.
+    Zero,
+}
+
+/// How unseen items get their reduced part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    /// The rule.
+    pub rule: UnseenRule,
+    /// How many neighbours.
+    pub neighbours: usize,
+}
+
+impl Default for Unseen {
+    fn default() -> Self {
+        RefineSettings::default().unseen()
     }
 }
 
@@ -118,6 +150,14 @@ pub struct Widths {
 }
 
 impl RefineSettings {
+    /// How unseen items get their reduced part.
+    pub fn unseen(&self) -> Unseen {
+        Unseen {
+            rule: self.unseen,
+            neighbours: self.neighbours,
+        }
+    }
+
     /// The attributes that are taken, in the order of the columns.
     ///
     /// # Errors
@@ -219,6 +259,9 @@ impl RefineSettings {
         }
         if self.row_norm.is_some_and(|norm| !above_0(norm)) {
             return refuse("row_norm", "must be a number above 0");
+        }
+        if self.neighbours == 0 {
+            return refuse("neighbours", "must be at least 1");
         }
         if !above_0(self.temperature) {
             return refuse("temperature", "must be a number above 0");

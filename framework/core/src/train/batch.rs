@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::padded::Layout;
 use super::seed::{self, Purpose};
+use super::unseen::Known;
 use crate::data::Split;
 use crate::error::{Error, Result};
 use lapidary_sdk::kinds::Objective;
@@ -23,6 +24,8 @@ pub struct TrainingSet {
     host_lengths: Vec<i64>,
     /// The user of each sequence, i64 `[S]`.
     users: Tensor,
+    /// The items that may be targets or negatives, where these are not all.
+    known: Option<Known>,
 }
 
 /// One batch: N real positions in B rows, T of them with a target.
@@ -102,7 +105,13 @@ impl TrainingSet {
             lengths: on_device(&lengths)?,
             users: on_device(&users)?,
             host_lengths: lengths,
+            known: Known::new(split, device)?,
         })
+    }
+
+    /// The items that take part in the loss; none: all of them.
+    pub(super) fn known(&self) -> Option<&Known> {
+        self.known.as_ref()
     }
 
     /// Number of sequences, S.

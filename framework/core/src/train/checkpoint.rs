@@ -4,12 +4,15 @@
 
 use std::path::{Path, PathBuf};
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
+use super::model::Model;
+use super::settings::Settings;
 use crate::artefact::{Content, read_json, write_json, write_tensors};
+use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Builder, Fingerprint};
 
 const KEPT: usize = 2;
 
@@ -29,9 +32,9 @@ impl Checkpoints {
         })
     }
 
-    /// Writes the checkpoint of a step, and removes all but the last ones.
+    /// Writes the checkpoint of a step, and removes all but the last ones up to it.
     pub fn write(&self, step: u64, content: &Content) -> Result<()> {
-        let path = self.folder.join(format!("{}-{step:012}", self.run.short()));
+        let path = self.path(step);
         if path.exists() {
             // A run comes to a step twice when it went on from there or from before it: a sound one is the same.
             if Content::read(&path, &self.run).is_ok() {
@@ -40,18 +43,18 @@ impl Checkpoints {
             std::fs::remove_dir_all(&path).map_err(Error::io(&path))?;
         }
         content.publish(&path, "checkpoint", &self.run, &step.into())?;
-        for old in self.found()?.iter().rev().skip(KEPT) {
+        for old in self.found(step)?.iter().rev().skip(KEPT) {
             let _ = std::fs::remove_dir_all(old);
         }
         Ok(())
     }
 
-    /// The latest checkpoint that can be used. Damaged ones are named in the log and passed over.
+    /// The latest checkpoint up to a step that can be used. Damaged ones are named in the log and passed over.
     ///
     /// # Errors
     /// When one that is not damaged cannot be read.
-    pub fn latest(&self) -> Result<Option<Content>> {
-        for path in self.found()?.iter().rev() {
+    pub fn latest(&self, step: u64) -> Result<Option<Content>> {
+        for path in self.found(step)?.iter().rev() {
             match Content::read(path, &self.run) {
                 Err(error @ Error::Damaged { .. }) => tracing::warn!(
                     "a checkpoint cannot be used, the one before it is taken, or training starts anew: {error}"
@@ -62,19 +65,47 @@ impl Checkpoints {
         Ok(None)
     }
 
-    /// This run's checkpoints, oldest first.
-    fn found(&self) -> Result<Vec<PathBuf>> {
+    fn path(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("{}-{step:012}", self.run.short()))
+    }
+
+    /// This run's checkpoints up to a step, oldest first; a longer run may have left later ones.
+    fn found(&self, step: u64) -> Result<Vec<PathBuf>> {
+        let last = self.path(step);
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(Error::io(&self.folder))? {
             let path = entry.map_err(Error::io(&self.folder))?.path();
             let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
-            if name.starts_with(self.run.short()) {
+            if name.starts_with(self.run.short()) && path <= last {
                 found.push(path);
             }
         }
         found.sort();
         Ok(found)
     }
+}
+
+/// Names a run: its settings, without the number of epochs where that changes nothing, its data, what the model is made of,
+/// the values it starts from, and what else the backbone saves, such as its settings.
+pub(super) fn run_name(model: &Model, split: &Split, settings: &Settings) -> Result<Fingerprint> {
+    let json = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
+    let settings = settings.of_any_length().unwrap_or_else(|| settings.clone());
+    let mut name = Builder::new("training")
+        .json("settings", &json(serde_json::to_value(settings)))
+        .json("model", &json(serde_json::to_value(model.description())))
+        .part("split", &split.fingerprint);
+    name = name.json("backbone", &model.backbone_state()?.json);
+    for (tensor, value) in model.state()? {
+        let flat = value
+            .f_detach()?
+            .f_to_device(Device::Cpu)?
+            .f_reshape([-1i64])?
+            .f_view_dtype(Kind::Uint8)?;
+        let mut bytes = vec![0; flat.numel()];
+        flat.f_copy_data_u8(&mut bytes, flat.numel())?;
+        name = name.bytes(&tensor, &bytes);
+    }
+    Ok(name.finish())
 }
 
 /// Writes `model.safetensors` and `model.json`.

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::adam::Adam;
 use super::batch::{Epoch, TrainingSet};
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{Checkpoints, run_name};
 use super::history::{EpochRecord, History, Observer, Stop};
 use super::model::Model;
 use super::schedule::Schedule;
@@ -20,7 +20,6 @@ use super::validation::Validation;
 use crate::artefact::Content;
 use crate::data::Split;
 use crate::error::{Error, Result};
-use crate::fingerprint::{Builder, Fingerprint};
 use crate::{interrupt, progress};
 
 /// Steps between two looks at the loss; a look waits for the device.
@@ -30,8 +29,9 @@ const LOOK_EVERY: usize = 64;
 ///
 /// With a folder, which other runs may share, checkpoints are kept there, and a run that was interrupted goes on where
 /// it stopped when it is started again with the same model, split and settings: on a CPU it ends with the same weights
-/// as one that was not interrupted. Everything random follows from `settings.seed`; libtorch's generators are seeded
-/// anew at each step.
+/// as one that was not interrupted. So does a run with more epochs in the folder of one with fewer, where its first epochs
+/// are the same: with a constant learning rate, and `epochs` of both a multiple of `validate_every`. Everything random
+/// follows from `settings.seed`; libtorch's generators are seeded anew at each step.
 ///
 /// # Errors
 /// [`Error::Interrupted`] when the user asked to stop; [`Error::NotFinite`] when the loss or the weights leave the
@@ -46,11 +46,12 @@ pub fn fit(
     settings.check("fit")?;
     check_fits(model, split)?;
     let set = TrainingSet::new(split, model.objective(), model.device())?;
-    let run_name = fingerprint(model, split, settings)?;
+    let run_name = run_name(model, split, settings)?;
     let checkpoints = folder.map(|f| Checkpoints::new(f, run_name)).transpose()?;
     let batches = set.sequences().div_ceil(settings.batch_size) as u64;
+    let steps = u64::from(settings.epochs) * batches;
     let mut run = Run {
-        schedule: settings.schedule(u64::from(settings.epochs) * batches),
+        schedule: settings.schedule(steps),
         validation: Validation::new(split, settings),
         adam: Adam::new(settings),
         loss: Tensor::f_zeros([], (Kind::Double, model.device()))?,
@@ -62,7 +63,7 @@ pub fn fit(
         set,
         checkpoints,
     };
-    run.resume(observer)?;
+    run.resume(steps, observer)?;
     run.train(observer)
 }
 
@@ -91,28 +92,6 @@ fn check_fits(model: &Model, split: &Split) -> Result<()> {
         }),
         _ => Ok(()),
     }
-}
-
-/// Names a run: its settings, its data, what the model is made of, the values it starts from, and what else the backbone
-/// saves, such as its settings.
-fn fingerprint(model: &Model, split: &Split, settings: &Settings) -> Result<Fingerprint> {
-    let json = |value: serde_json::Result<serde_json::Value>| value.unwrap_or_default();
-    let mut name = Builder::new("training")
-        .json("settings", &json(serde_json::to_value(settings)))
-        .json("model", &json(serde_json::to_value(model.description())))
-        .part("split", &split.fingerprint);
-    name = name.json("backbone", &model.backbone_state()?.json);
-    for (tensor, value) in model.state()? {
-        let flat = value
-            .f_detach()?
-            .f_to_device(Device::Cpu)?
-            .f_reshape([-1i64])?
-            .f_view_dtype(Kind::Uint8)?;
-        let mut bytes = vec![0; flat.numel()];
-        flat.f_copy_data_u8(&mut bytes, flat.numel())?;
-        name = name.bytes(&tensor, &bytes);
-    }
-    Ok(name.finish())
 }
 
 /// How far a run has come.
@@ -226,7 +205,15 @@ impl Run<'_> {
         let batch = self.set.batch(plan, number)?;
         let targets = batch.targets.size1()?;
         let rate = self.schedule.rate(self.state.steps);
-        let loss = step(self.model, &batch, self.settings, &mut self.adam, rate)?;
+        let known = self.set.known();
+        let loss = step(
+            self.model,
+            &batch,
+            known,
+            self.settings,
+            &mut self.adam,
+            rate,
+        )?;
         let sum = loss.f_to_kind(Kind::Double)?.f_mul_scalar(targets)?;
         let _ = self.loss.f_add_(&sum)?;
         self.state.batches += 1;
@@ -337,11 +324,11 @@ impl Run<'_> {
     }
 
     /// Goes on from the latest checkpoint, if there is one.
-    fn resume(&mut self, observer: &mut dyn Observer) -> Result<()> {
+    fn resume(&mut self, steps: u64, observer: &mut dyn Observer) -> Result<()> {
         let Some(checkpoints) = &self.checkpoints else {
             return Ok(());
         };
-        let Some(content) = checkpoints.latest()? else {
+        let Some(content) = checkpoints.latest(steps)? else {
             return Ok(());
         };
         self.state = serde_json::from_value(content.json.clone())

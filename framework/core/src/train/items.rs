@@ -135,6 +135,11 @@ impl Items {
         std::iter::once(("items.input", &self.input)).chain(output)
     }
 
+    /// The values of each table, `[V,d]`.
+    pub fn values(&self) -> impl Iterator<Item = Tensor> {
+        self.tables().map(|(_, table)| table.values.shallow_clone())
+    }
+
     /// Gradients to zero, before a step.
     pub fn clear_gradients(&self) -> Result<()> {
         self.tables().try_for_each(|(_, t)| t.clear_gradient())

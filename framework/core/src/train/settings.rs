@@ -165,6 +165,16 @@ impl Settings {
         Ok(())
     }
 
+    /// The same settings for any number of epochs, where the first epochs of a longer training are those of a shorter one:
+    /// the learning rate does not depend on the length, and the last epoch is not validated out of turn.
+    pub(crate) fn of_any_length(&self) -> Option<Self> {
+        let in_turn = self.epochs.is_multiple_of(self.validate_every.max(1));
+        (self.decay == Decay::Constant && in_turn).then(|| Self {
+            epochs: 0,
+            ..self.clone()
+        })
+    }
+
     /// The learning rate at each of `steps` steps.
     pub(super) fn schedule(&self, steps: u64) -> Schedule {
         Schedule {

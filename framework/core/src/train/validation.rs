@@ -7,7 +7,7 @@ use super::seed::{self, Purpose};
 use super::settings::Settings;
 use crate::data::{Case, Split};
 use crate::error::Result;
-use crate::rank::{Metric, Options, rank};
+use crate::rank::{Among, Metric, Options, rank};
 
 /// The cases and metrics of a run's validations; the same at every epoch.
 pub(super) struct Validation {
@@ -35,9 +35,13 @@ impl Validation {
         (!cases.is_empty()).then_some(Self { cases, metrics })
     }
 
-    /// The metrics, the deciding one first.
+    /// The metrics, the deciding one first. Items that are held out of training are not ranked.
     pub fn run(&self, model: &Model, split: &Split) -> Result<Vec<(Metric, f64)>> {
-        let ranking = rank(model, split, &self.cases, &Options::default())?;
+        let options = Options::default();
+        let ranking = match split.held_out() {
+            [] => rank(model, split, &self.cases, &options)?,
+            items => rank(&Among::without(model, items)?, split, &self.cases, &options)?,
+        };
         let mean = |&metric: &Metric| (metric, ranking.unseen.mean(metric, ranking.n_items));
         Ok(self.metrics.iter().map(mean).collect())
     }

@@ -9,7 +9,6 @@ use super::reference::Reference;
 use crate::artefact::Content;
 use crate::error::{Error, Result};
 use crate::train::all_finite;
-use crate::train::checkpoint::Checkpoints;
 
 impl Run<'_> {
     /// Keeps what the run needs to go on from here.
@@ -38,7 +37,7 @@ impl Run<'_> {
 
     /// Goes on from the latest checkpoint, if there is one.
     pub(super) fn resume(&mut self, observer: &mut dyn TuneObserver) -> Result<()> {
-        let latest = self.checkpoints.as_ref().map(Checkpoints::latest);
+        let latest = self.checkpoints.as_ref().map(|c| c.latest(u64::MAX));
         let Some(content) = latest.transpose()?.flatten() else {
             return Ok(());
         };

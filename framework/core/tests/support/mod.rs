@@ -105,6 +105,7 @@ fn split(sequences: &[Vec<u32>], n_items: usize, max_len: usize) -> Split {
         test: Vec::new(),
         max_len,
         report: SplitReport::default(),
+        cold: None,
     }
 }
 

@@ -12,7 +12,9 @@
 
 mod adam;
 mod asking;
+mod cold;
 mod learning;
+mod longer;
 mod resumption;
 #[path = "../support/mod.rs"]
 mod support;

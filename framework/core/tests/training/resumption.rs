@@ -45,11 +45,11 @@ impl Backbone for Interrupting {
     }
 }
 
-fn split() -> Split {
+pub(super) fn split() -> Split {
     leave_one_out(&circles(30, 12, 6), 12, 6)
 }
 
-fn settings(seed: u64) -> Settings {
+pub(super) fn settings(seed: u64) -> Settings {
     Settings {
         epochs: 5,
         batch_size: 8,
@@ -74,7 +74,7 @@ fn model_with(backbone: impl Backbone + 'static) -> Model {
 }
 
 /// A model with dropout whose training is interrupted at the given forward pass (0: never).
-fn model(interrupt_at: i64) -> Model {
+pub(super) fn model(interrupt_at: i64) -> Model {
     model_with(interrupting(interrupt_at))
 }
 
@@ -89,12 +89,12 @@ fn run(
     (model, history)
 }
 
-fn same(a: &Model, b: &Model) -> bool {
+pub(super) fn same(a: &Model, b: &Model) -> bool {
     let (a, b) = (a.state().unwrap(), b.state().unwrap());
     a.len() == b.len() && a.iter().zip(&b).all(|((n, x), (m, y))| n == m && x == y)
 }
 
-fn losses(history: &History) -> Vec<f64> {
+pub(super) fn losses(history: &History) -> Vec<f64> {
     history.epochs.iter().map(|e| e.loss).collect()
 }
 
@@ -208,9 +208,9 @@ fn a_parameter_that_is_seldom_touched_moves_on_after_a_resumption() {
 }
 
 #[derive(Default)]
-struct Told {
-    resumed: usize,
-    epochs: usize,
+pub(super) struct Told {
+    pub resumed: usize,
+    pub epochs: usize,
 }
 
 impl Observer for Told {

@@ -11,7 +11,8 @@ use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::data::{Parts, SplitHandle};
+use super::data::{DatasetHandle, Parts, SplitHandle};
+use super::guided::propose_attributes;
 use super::model::ModelHandle;
 use super::refined::{BaseHandle, RefinedHandle};
 use crate::convert::{raise, settings_of, take, take_seed, to_lua};
@@ -241,7 +242,7 @@ impl LlmHandle {
 impl Object for LlmHandle {
     const NAME: &'static str = "a language model";
     const FROM: &'static str = "lapidary.llm(name)";
-    const MEMBERS: &'static [&'static str] = &["info"];
+    const MEMBERS: &'static [&'static str] = &["info", "propose_attributes"];
 }
 
 impl UserData for LlmHandle {
@@ -255,5 +256,12 @@ impl UserData for LlmHandle {
             let info = handle.llm.info(&handle.session.context).map_err(raise)?;
             to_lua(lua, &json!(info))
         });
+        methods.add_method(
+            "propose_attributes",
+            |lua, handle, (data, given): (Arg<DatasetHandle>, Option<Table>)| {
+                let (session, data) = (&handle.session, &data.data);
+                propose_attributes(lua, session, &handle.llm, data, given.as_ref())
+            },
+        );
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
 
 /// A data set.
 pub(super) struct DatasetHandle {
-    data: Rc<Dataset>,
+    pub data: Rc<Dataset>,
     session: Rc<Session>,
 }
 
@@ -165,6 +165,7 @@ impl Object for SplitHandle {
         "fingerprint",
         "valid",
         "test",
+        "cold",
         "report",
     ];
 }
@@ -180,6 +181,13 @@ impl UserData for SplitHandle {
         });
         fields.add_field_method_get("valid", |_, s| Ok(s.cases(CaseSet::Valid)));
         fields.add_field_method_get("test", |_, s| Ok(s.cases(CaseSet::Test)));
+        fields.add_field_method_get("cold", |_, s| match s.parts.split.held_out() {
+            [] => {
+                let reason = "the split holds no items out of training; make it with `hold_out_items`, a share of them";
+                Err(raise(Error::setting("split.cold", reason)))
+            }
+            _ => Ok(s.cases(CaseSet::Cold)),
+        });
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
@@ -188,9 +196,13 @@ impl UserData for SplitHandle {
         methods.add_meta_method(MetaMethod::ToString, |_, s, ()| {
             let split = &s.parts.split;
             let report = &split.report;
+            let held_out = match report.held_out_items {
+                0 => String::new(),
+                items => format!("; {items} items held out, {} cold cases", report.cold_cases),
+            };
             Ok(format!(
                 "{} training interactions, {} validation cases, {} test cases; {:.1} % of test items tie in \
-                 time with the item before, {:.1} % never occur in training",
+                 time with the item before, {:.1} % never occur in training{held_out}",
                 report.train_interactions,
                 split.valid.len(),
                 split.test.len(),

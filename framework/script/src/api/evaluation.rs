@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use lapidary_core::pipeline::{Evaluation, evaluate, evaluate_popularity, same_split};
+use lapidary_core::data::Split;
+use lapidary_core::pipeline::{
+    Baseline, Candidates, Evaluation, Question, evaluate, evaluate_baseline, same_split,
+};
 use lapidary_core::rank::{Measure, Metric, Values, trec};
 use lapidary_core::run::Point;
 use lapidary_core::{Result, settings};
@@ -19,12 +22,18 @@ use crate::session::Session;
 mod comparison;
 
 pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
-    let popularity = |_: &Lua, split: Arg<SplitHandle>| {
-        Ok(PopularityHandle {
-            split: split.clone(),
-        })
-    };
-    api.raw_set("popularity", lua.create_function(popularity)?)?;
+    for (name, baseline) in [
+        ("popularity", Baseline::Popularity),
+        ("chance", Baseline::Chance),
+    ] {
+        let made = move |_: &Lua, split: Arg<SplitHandle>| {
+            Ok(BaselineHandle {
+                split: split.clone(),
+                baseline,
+            })
+        };
+        api.raw_set(name, lua.create_function(made)?)?;
+    }
     let s = Rc::clone(session);
     let compare = move |lua: &Lua, given: Table| comparison::compare(lua, &s, &given);
     api.raw_set("compare", lua.create_function(compare)?)
@@ -38,6 +47,18 @@ struct EvaluateSettings {
     metrics: Vec<Metric>,
     /// Length of the lists for coverage, popularity bias and export.
     lists: usize,
+    /// What is ranked.
+    among: Candidates,
+}
+
+impl EvaluateSettings {
+    fn question(&self, cases: &CasesHandle) -> Question {
+        Question {
+            cases: cases.set,
+            lists: self.lists,
+            among: self.among,
+        }
+    }
 }
 
 impl Default for EvaluateSettings {
@@ -45,6 +66,7 @@ impl Default for EvaluateSettings {
         Self {
             metrics: default_metrics(),
             lists: 10,
+            among: Candidates::All,
         }
     }
 }
@@ -65,12 +87,13 @@ fn read_settings(given: Option<&Table>) -> mlua::Result<EvaluateSettings> {
     settings::read(given, "evaluate").map_err(raise)
 }
 
-/// The popularity baseline: recommends what most users had.
-struct PopularityHandle {
+/// A baseline without a model: recommends what most users had, or anything.
+struct BaselineHandle {
     split: SplitHandle,
+    baseline: Baseline,
 }
 
-impl PopularityHandle {
+impl BaselineHandle {
     fn evaluate(
         &self,
         cases: &CasesHandle,
@@ -78,20 +101,21 @@ impl PopularityHandle {
     ) -> Result<EvaluationHandle> {
         let (split, asked) = (&self.split.parts.split, &cases.parts.split);
         let splits = [&split.fingerprint, &asked.fingerprint];
-        same_split("evaluate", ["popularity", "the cases"], splits)?;
+        same_split("evaluate", ["the baseline", "the cases"], splits)?;
         let context = &cases.parts.session.context;
-        let evaluation = evaluate_popularity(context, split, cases.set, settings.lists)?;
+        let question = settings.question(cases);
+        let evaluation = evaluate_baseline(context, self.baseline, split, question)?;
         EvaluationHandle::new(cases, evaluation, settings)
     }
 }
 
-impl Object for PopularityHandle {
-    const NAME: &'static str = "the popularity baseline";
+impl Object for BaselineHandle {
+    const NAME: &'static str = "a baseline";
     const FROM: &'static str = "lapidary.popularity(split)";
     const MEMBERS: &'static [&'static str] = &["evaluate"];
 }
 
-impl UserData for PopularityHandle {
+impl UserData for BaselineHandle {
     fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
         name_it(fields);
     }
@@ -125,13 +149,7 @@ impl EvaluationHandle {
     ) -> mlua::Result<Self> {
         let settings = read_settings(given)?;
         let (context, split) = (&cases.parts.session.context, &cases.parts.split);
-        let evaluation = evaluate(
-            context,
-            &model.recommender,
-            split,
-            cases.set,
-            settings.lists,
-        );
+        let evaluation = evaluate(context, &model.recommender, split, settings.question(cases));
         evaluation
             .and_then(|found| Self::new(cases, found, settings))
             .map_err(raise)
@@ -161,7 +179,11 @@ impl EvaluationHandle {
         let values = names.iter().zip(&self.metrics);
         let values: Vec<(&str, f64)> = values.map(|(name, m)| (name.as_str(), value(m))).collect();
         let of = self.evaluation.of.short();
-        let stage = format!("evaluation-{}-{of}", self.cases.set.name());
+        let among = match self.evaluation.among {
+            Candidates::All => "",
+            Candidates::Cold => "-among-cold",
+        };
+        let stage = format!("evaluation-{}{among}-{of}", self.cases.set.name());
         let folder = &self.cases.parts.session.context.folder;
         folder.metrics(&stage, Point::End, &values)
     }
@@ -178,10 +200,15 @@ impl EvaluationHandle {
         places.mean(metric, ranking.n_items)
     }
 
+    /// The split whose sequences the cases belong to.
+    fn asked(&self) -> &Split {
+        self.cases.parts.split.asked(self.cases.set)
+    }
+
     /// Share of cases whose target ties with another item.
     fn tied(&self) -> Option<f64> {
         let ranking = self.evaluation.ranking.as_ref()?;
-        Some(ranking.report(&[], &self.cases.parts.split).tied)
+        Some(ranking.report(&[], self.asked()).tied)
     }
 
     /// All figures as text.
@@ -189,7 +216,7 @@ impl EvaluationHandle {
         let Some(ranking) = &self.evaluation.ranking else {
             return "dry run: nothing was evaluated".to_owned();
         };
-        let report = ranking.report(&self.metrics, &self.cases.parts.split);
+        let report = ranking.report(&self.metrics, self.asked());
         let line = |values: &Values| {
             let metrics = values.metrics.iter();
             let mut parts: Vec<String> = metrics.map(|(m, v)| format!("{m} {v:.4}")).collect();
@@ -200,9 +227,13 @@ impl EvaluationHandle {
             parts.join("  ")
         };
         format!(
-            "{} {} cases, {:.2} % tied\n  seen items removed: {}\n  seen items kept:    {}",
+            "{} {} cases{}, {:.2} % tied\n  seen items removed: {}\n  seen items kept:    {}",
             report.cases,
             self.cases.set.name(),
+            match self.evaluation.among {
+                Candidates::All => "",
+                Candidates::Cold => " among cold items alone",
+            },
             100.0 * report.tied,
             line(&report.unseen),
             line(&report.all)

@@ -2,13 +2,15 @@
 
 use std::rc::Rc;
 
-use lapidary_core::Error;
-use lapidary_core::guidance::{agreement, attributes};
+use lapidary_core::data::Dataset;
+use lapidary_core::guidance::{ProposeSettings, agreement, attributes};
 use lapidary_core::pipeline::{
-    GuideSettings, GuidedEmbedding, PromptStrategy, bring_scores, fine_tune, guide, guide_users,
+    GuideSettings, GuidedEmbedding, LanguageModel, PromptStrategy, bring_scores, fine_tune, guide,
+    guide_users, propose,
 };
-use lapidary_core::settings;
 use lapidary_core::tune::TuneSettings;
+use lapidary_core::{Error, settings};
+use lapidary_sdk::Kind;
 use mlua::{FromLua, Lua, Table, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -18,7 +20,7 @@ use super::component::LlmHandle;
 use super::data::{Parts, SplitHandle};
 use super::tensor::TensorHandle;
 use super::tuned::TunedHandle;
-use crate::convert::{raise, settings_but, settings_of, take, take_seed, to_lua};
+use crate::convert::{raise, read, settings_but, settings_of, take, take_seed, to_lua};
 use crate::object::{Arg, Object, name_it, refuse_others, unexpected};
 use crate::session::Session;
 
@@ -85,6 +87,7 @@ impl PromptHandle {
             return Err(Error::setting(name, reason));
         };
         let attributes = attributes::load(&session.find(&file)?)?;
+        read_template(session, name, &mut settings)?;
         Ok(Self {
             strategy: PromptStrategy::new(&session.context, name, &settings, attributes)?,
             session: Rc::clone(session),
@@ -125,6 +128,56 @@ impl PromptHandle {
         let tuned = fine_tune(context, &llm.llm, strategy, guided, data, split, &settings)?;
         Ok(TunedHandle::new(&self.session, tuned))
     }
+}
+
+/// What a script gets of a proposal: the file, its text, the attributes' names, and what was left out.
+pub(super) fn propose_attributes(
+    lua: &Lua,
+    session: &Session,
+    llm: &LanguageModel,
+    data: &Dataset,
+    given: Option<&Table>,
+) -> mlua::Result<Option<Table>> {
+    let mut given = settings_of(given, "propose_attributes")?;
+    let made = || -> lapidary_core::Result<_> {
+        let seed = take_seed(&mut given, session.context.seed, "propose_attributes")?;
+        let settings: ProposeSettings = settings::read(given, "propose_attributes")?;
+        let Some(made) = propose(&session.context, llm, data, &settings, seed)? else {
+            return Ok(None);
+        };
+        let path = session
+            .context
+            .folder
+            .write_text(&settings.name, &made.file)?;
+        Ok(Some((made, path)))
+    };
+    let Some((made, path)) = made().map_err(raise)? else {
+        return Ok(None);
+    };
+    for why in &made.proposal.dropped {
+        tracing::warn!("a proposed attribute was left out: {why}");
+    }
+    let names = made.proposal.set.attributes.iter().map(|a| a.name.as_str());
+    let table = lua.create_table()?;
+    table.raw_set("file", path.display().to_string())?;
+    table.raw_set("text", made.file.as_str())?;
+    table.raw_set("attributes", lua.create_sequence_from(names)?)?;
+    table.raw_set("dropped", made.proposal.dropped)?;
+    Ok(Some(table))
+}
+
+/// Puts a template file's text in place of its name, for strategies that take one: they see no files.
+fn read_template(session: &Session, name: &str, settings: &mut Json) -> lapidary_core::Result<()> {
+    let entry = session.context.registry.entry(Kind::PromptStrategy, name)?;
+    let takes_file = !entry.description.settings["properties"]["template_name"].is_null();
+    let Some(Json::String(file)) = settings.get("template").filter(|_| takes_file) else {
+        return Ok(());
+    };
+    let path = session.find(file)?;
+    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    settings["template_name"] = file.as_str().into();
+    settings["template"] = text.into();
+    Ok(())
 }
 
 impl Object for PromptHandle {

@@ -9,6 +9,7 @@ mod model;
 mod precomputed;
 mod refined;
 mod run;
+mod search;
 mod tensor;
 mod text;
 mod tuned;
@@ -33,6 +34,7 @@ pub(crate) fn install(lua: &Lua, session: &Rc<Session>) -> mlua::Result<()> {
     guided::install(lua, &lapidary, session)?;
     refined::install(lua, &lapidary, session)?;
     evaluation::install(lua, &lapidary, session)?;
+    search::install(lua, &lapidary, session)?;
     tensor::install(lua, &lapidary, session)?;
     let strict = lua.create_table()?;
     strict.raw_set("__index", lua.create_function(no_such_name)?)?;

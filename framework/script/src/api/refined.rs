@@ -40,6 +40,11 @@ impl BaseHandle {
         }
     }
 
+    /// The model that learned it, where there is one.
+    pub fn model(&self) -> Option<&ModelHandle> {
+        self.model.as_ref()
+    }
+
     fn tensor(&self, lua: &Lua, table: Option<&Tensor>) -> mlua::Result<Option<TensorHandle>> {
         let hand = |t: &Tensor| TensorHandle::new(lua, &self.session.heap, Ok(t.shallow_clone()));
         table.map(hand).transpose()

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hold_out::hold_out;
 use super::order::ordered;
 use super::{Case, Split, SplitReport};
 use crate::data::Dataset;
@@ -18,6 +19,9 @@ pub struct LeaveOneOut {
     pub seed: u64,
     /// Users with fewer interactions train only; at least 3.
     pub min_len: usize,
+    /// Share of the items that are held out of training, drawn by the seed: their interactions go, and [`Split::cold`] asks
+    /// for them.
+    pub hold_out_items: f64,
 }
 
 impl Default for LeaveOneOut {
@@ -26,6 +30,7 @@ impl Default for LeaveOneOut {
             max_len: 50,
             seed: 0,
             min_len: 3,
+            hold_out_items: 0.0,
         }
     }
 }
@@ -43,7 +48,8 @@ pub fn leave_one_out(data: &Dataset, settings: &LeaveOneOut) -> Result<Split> {
         );
         return Err(Error::setting("leave_one_out.min_len", reason));
     }
-    let ordered = ordered(data, settings.seed)?;
+    let mut ordered = ordered(data, settings.seed)?;
+    let held_out = hold_out(data, &mut ordered, settings.hold_out_items, settings.seed)?;
     let lengths = ordered
         .sequences
         .offsets
@@ -73,11 +79,13 @@ pub fn leave_one_out(data: &Dataset, settings: &LeaveOneOut) -> Result<Split> {
         );
         return Err(Error::setting("leave_one_out", reason));
     }
+    let fingerprint = Builder::new("split")
+        .part("data", data.fingerprint())
+        .json("leave one out", &named(settings))
+        .finish();
+    let cold = held_out.map(|out| out.into_cold(&fingerprint, data.items(), settings.max_len));
     let mut split = Split {
-        fingerprint: Builder::new("split")
-            .part("data", data.fingerprint())
-            .json("leave one out", &super::as_json(settings))
-            .finish(),
+        fingerprint,
         n_items: data.items(),
         sequences: Default::default(),
         train_len,
@@ -85,7 +93,17 @@ pub fn leave_one_out(data: &Dataset, settings: &LeaveOneOut) -> Result<Split> {
         test,
         max_len: settings.max_len,
         report: SplitReport::default(),
+        cold,
     };
     split.finish(ordered, 0);
     Ok(split)
+}
+
+/// The settings as they name a split; one that holds nothing out keeps the name it had before that could be done.
+fn named(settings: &LeaveOneOut) -> serde_json::Value {
+    let mut named = super::as_json(settings);
+    if let (0.0, Some(map)) = (settings.hold_out_items, named.as_object_mut()) {
+        map.shift_remove("hold_out_items");
+    }
+    named
 }

@@ -80,7 +80,7 @@ fn shuffle_ties(items: &mut [u32], times: &[i64], draw: impl Fn(u32) -> u64) {
     }
 }
 
-fn draw_of(id: &str) -> u64 {
+pub(super) fn draw_of(id: &str) -> u64 {
     let digest = Sha256::digest(id.as_bytes());
     digest
         .iter()
@@ -89,7 +89,7 @@ fn draw_of(id: &str) -> u64 {
 }
 
 /// The output function of SplitMix64 (Steele, Lea and Flood 2014).
-fn mix(x: u64) -> u64 {
+pub(super) fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,6 +1,6 @@
 //! Figures of a split.
 
-use super::{Case, Split, SplitReport};
+use super::{Case, CaseSet, Split, SplitReport};
 
 /// The figures of a cut; `times` are aligned with the items of its sequences.
 pub(super) fn report(split: &Split, times: Option<&[i64]>, without_history: u64) -> SplitReport {
@@ -30,6 +30,8 @@ pub(super) fn report(split: &Split, times: Option<&[i64]>, without_history: u64)
         cold_valid: share(&split.valid, &cold),
         cold_test: share(&split.test, &cold),
         repeated_test: share(&split.test, &repeated),
+        held_out_items: split.held_out().len() as u64,
+        cold_cases: split.cases(CaseSet::Cold).len() as u64,
     }
 }
 
@@ -55,6 +57,14 @@ impl std::fmt::Display for SplitReport {
             f,
             ", {:.1} % repeat an item of the history",
             percent(self.repeated_test)
-        )
+        )?;
+        match self.held_out_items {
+            0 => Ok(()),
+            items => write!(
+                f,
+                "\n{items} items held out, {} cold cases",
+                self.cold_cases
+            ),
+        }
     }
 }

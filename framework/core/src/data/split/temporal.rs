@@ -76,6 +76,7 @@ pub fn temporal(data: &Dataset, settings: &Temporal) -> Result<Split> {
         test: Vec::new(),
         max_len: settings.max_len,
         report: SplitReport::default(),
+        cold: None,
     };
     let without_history = cut(
         &mut split,

@@ -121,6 +121,7 @@ fn values_out_of_range_are_refused() {
                 max_len,
                 seed: 0,
                 min_len,
+                ..Default::default()
             },
         )
         .unwrap_err()
@@ -252,5 +253,72 @@ proptest! {
         let together = leave_one_out(&data(folder.path(), &users, 6, true), &settings).unwrap();
         let alone = leave_one_out(&data(folder.path(), &users[..1], 6, true), &settings).unwrap();
         prop_assert_eq!(together.sequences.of(0), alone.sequences.of(0));
+    }
+}
+
+fn holding_out(share: f64, seed: u64) -> LeaveOneOut {
+    LeaveOneOut {
+        hold_out_items: share,
+        seed,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_split_that_holds_nothing_out_keeps_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path(), &[rising(&[0, 1, 2, 3, 4, 5])], 6, true);
+    let of = |share| leave_one_out(&data, &holding_out(share, 0)).map(|s| s.fingerprint);
+    let named = serde_json::json!({"max_len": 50, "min_len": 3, "seed": 0});
+    let before = crate::fingerprint::Builder::new("split")
+        .part("data", data.fingerprint())
+        .json("leave one out", &named);
+    assert_eq!(of(0.0).unwrap(), before.finish());
+    assert_ne!(of(0.3).unwrap(), of(0.0).unwrap());
+    for share in [-0.1, 1.0, f64::NAN] {
+        assert!(
+            of(share)
+                .unwrap_err()
+                .to_string()
+                .contains("no share of the items")
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn held_out_items_are_targets_of_cold_cases_and_nothing_else(
+        mut users in prop::collection::vec(prop::collection::vec((0u32..12, 0i64..50), 1..12), 2..15),
+        share in 0.05f64..0.6, seed: u64,
+    ) {
+        users.iter_mut().for_each(|u| u.sort_by_key(|r| r.1));
+        let folder = tempfile::tempdir().unwrap();
+        let data = data(folder.path(), &users, 12, true);
+        let Ok(split) = leave_one_out(&data, &holding_out(share, seed)) else { return Ok(()) };
+        let whole = super::order::ordered(&data, seed).unwrap().sequences;
+        let out = split.held_out();
+        prop_assert_eq!(out.len(), ((share * 12.0).round() as usize).max(1));
+        prop_assert!(out.is_sorted());
+        let mut asked = 0;
+        for user in 0..users.len() {
+            let all = whole.of(user);
+            let kept: Vec<u32> = all.iter().copied().filter(|i| !out.contains(i)).collect();
+            prop_assert_eq!(split.sequences.of(user), kept);
+            let last = all.iter().rposition(|i| out.contains(i));
+            let before: Vec<u32> =
+                all[..last.unwrap_or(0)].iter().copied().filter(|i| !out.contains(i)).collect();
+            let case = split.cases(CaseSet::Cold).iter().find(|c| c.user as usize == user);
+            prop_assert_eq!(case.is_some(), !before.is_empty());
+            if let (Some(&case), Some(last)) = (case, last) {
+                let cold = split.asked(CaseSet::Cold);
+                prop_assert_eq!((cold.history(case), cold.target(case)), (&before[..], all[last]));
+                asked += 1;
+            }
+        }
+        prop_assert_eq!(split.report.cold_cases, asked);
+        prop_assert_eq!(split.report.held_out_items, out.len() as u64);
+        prop_assert_eq!(split.sequences.items.len(), split.sequences.offsets[users.len()] as usize);
     }
 }

@@ -73,7 +73,7 @@ fn of_a_step(embedding: &Embedding, split: &Split) -> Vec<(String, Tensor)> {
     let set = TrainingSet::new(split, Objective::NextItem, Device::Cpu).unwrap();
     let batch = set.batch(&set.epoch(0, 1, 8).unwrap(), 0).unwrap();
     let mut adam = Adam::new(&settings());
-    let _ = step(&model, &batch, &settings(), &mut adam, 1e-30).unwrap();
+    let _ = step(&model, &batch, None, &settings(), &mut adam, 1e-30).unwrap();
     let parameters = model.parameters().unwrap().into_iter();
     parameters.map(|p| (p.name, p.gradient)).collect()
 }
@@ -145,7 +145,7 @@ fn frozen_columns_keep_their_values_and_the_others_move() {
         };
         let mut adam = Adam::new(&settings);
         for _ in 0..2 {
-            let _ = step(&model, &batch, &settings, &mut adam, 0.1).unwrap();
+            let _ = step(&model, &batch, None, &settings, &mut adam, 0.1).unwrap();
         }
         for (before, after) in [
             (before.0, model.input_table()),

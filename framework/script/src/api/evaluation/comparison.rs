@@ -144,6 +144,13 @@ fn same_cases(ways: &[Way]) -> lapidary_core::Result<()> {
         for run in &way.runs {
             let what = [ways[0].name.as_str(), way.name.as_str()];
             same_split("compare", what, [&first.split, &run.evaluation.split])?;
+            if run.evaluation.among != first.among {
+                let reason = format!(
+                    "`{}` and `{}` ranked different items; compare like with like",
+                    what[0], what[1]
+                );
+                return Err(Error::setting("compare", reason));
+            }
             if run.evaluation.cases != first.cases {
                 let reason = format!(
                     "`{}` was evaluated on `{}` cases, `{}` on `{}` cases; compare like with like",

@@ -11,7 +11,7 @@ fn read(text: &str) -> (Vec<Option<f64>>, bool) {
     let Some(found) = find(text, &NAMES) else {
         return (vec![None; 3], false);
     };
-    let mut repaired = found.repaired;
+    let mut repaired = found.repaired || found.around;
     let number = |name: &&str| {
         let (key, value) = found.pairs.iter().find(|(key, _)| same_name(key, name))?;
         let (number, sound) = value.number(10.0)?;
@@ -136,4 +136,16 @@ proptest! {
             map.iter().map(|(k, v)| (k.clone(), Value::Number(v.as_f64().unwrap()))).collect();
         prop_assert_eq!(found.pairs, wanted);
     }
+}
+
+#[test]
+fn objects_are_found_outside_of_each_other() {
+    let text = "Here:\n1. {\"a\": {\"b\": 1}}\n2. {a: 'x', b: [{\"c\": 2}]} {} and {\"d\": 3";
+    let found = objects(text);
+    let keys: Vec<Vec<&str>> = found
+        .iter()
+        .map(|pairs| pairs.iter().map(|(key, _)| key.as_str()).collect())
+        .collect();
+    assert_eq!(keys, [vec!["a"], vec!["a", "b"], vec!["d"]]);
+    assert!(objects("nothing { of the sort").is_empty());
 }

@@ -26,8 +26,10 @@ pub enum Value {
 pub struct Found {
     /// Its pairs, in their order.
     pub pairs: Vec<(String, Value)>,
-    /// Whether it was not sound JSON, or not all of the text.
+    /// Whether it was no sound JSON.
     pub repaired: bool,
+    /// Whether there is more text than the object.
+    pub around: bool,
 }
 
 /// Most places at which an object is looked for.
@@ -35,58 +37,70 @@ const MOST_STARTS: usize = 64;
 /// Deepest nesting that is read.
 const MOST_DEPTH: usize = 16;
 
-/// Finds the object that holds most of `names`; of several such, the last, for models correct themselves. None when no
-/// name is in any.
+/// Finds the object that holds most of `names`, of several such the last: models correct themselves. None holds none.
 pub fn find(text: &str, names: &[&str]) -> Option<Found> {
-    let starts = text.match_indices('{').map(|(at, _)| at).take(MOST_STARTS);
     let mut best: Option<(usize, Found)> = None;
-    let mut covered = 0;
-    for start in starts {
-        // An object inside of one that was understood is part of it.
-        if start < covered {
-            continue;
-        }
-        let mut reader = Reader::at(text, start);
-        let Some(Value::Object(pairs)) = reader.value(0) else {
-            continue;
-        };
-        let around = !text[..start].trim().is_empty() || !reader.rest().trim().is_empty();
-        let found = unwrap(pairs, reader.repaired || around);
+    each_object(text, |found| {
+        let found = unwrap(found);
         let hits = count(&found.pairs, names);
-        if hits > 0 {
-            covered = reader.at;
-        }
         if hits > 0 && best.as_ref().is_none_or(|(most, _)| hits >= *most) {
             best = Some((hits, found));
         }
+        hits > 0
+    });
+    best.map(|(_, found)| found)
+        .or_else(|| without_braces(text, names))
+}
+
+/// The pairs of every object that is not part of another one, in their order.
+pub fn objects(text: &str) -> Vec<Vec<(String, Value)>> {
+    let mut objects = Vec::new();
+    each_object(text, |found| {
+        objects.push(found.pairs);
+        objects.last().is_some_and(|pairs| !pairs.is_empty())
+    });
+    objects.retain(|pairs| !pairs.is_empty());
+    objects
+}
+
+/// Shows each object; one inside of another that was understood is part of it.
+fn each_object(text: &str, mut understood: impl FnMut(Found) -> bool) {
+    let starts = text.match_indices('{').map(|(at, _)| at).take(MOST_STARTS);
+    let mut covered = 0;
+    for start in starts {
+        let mut reader = Reader::at(text, start);
+        if start >= covered
+            && let Some(Value::Object(pairs)) = reader.value(0)
+            && understood(Found {
+                pairs,
+                repaired: reader.repaired,
+                around: !text[..start].trim().is_empty() || !reader.rest().trim().is_empty(),
+            })
+        {
+            covered = reader.at;
+        }
     }
-    let found = best.map(|(_, found)| found);
-    found.or_else(|| without_braces(text, names))
 }
 
 /// Reads `"humor": 3, "scares": 4` or one `humor: 3` a line.
 fn without_braces(text: &str, names: &[&str]) -> Option<Found> {
-    let mut reader = Reader::at(text, 0);
-    let pairs = reader.pairs(0);
+    let pairs = Reader::at(text, 0).pairs(0);
     (count(&pairs, names) > 0).then_some(Found {
         pairs,
         repaired: true,
+        around: false,
     })
 }
 
 /// Takes the object out of a wrapper such as `{"scores": {…}}`.
-fn unwrap(pairs: Vec<(String, Value)>, repaired: bool) -> Found {
-    match <[_; 1]>::try_from(pairs) {
-        Ok([(_, Value::Object(inner))]) if inner.len() > 1 => Found {
-            pairs: inner,
-            repaired: true,
-        },
-        Ok(one) => Found {
-            pairs: one.into(),
-            repaired,
-        },
-        Err(pairs) => Found { pairs, repaired },
+fn unwrap(mut found: Found) -> Found {
+    if let [(_, Value::Object(inner))] = found.pairs.as_mut_slice()
+        && inner.len() > 1
+    {
+        found.pairs = std::mem::take(inner);
+        found.repaired = true;
     }
+    found
 }
 
 fn count(pairs: &[(String, Value)], names: &[&str]) -> usize {
