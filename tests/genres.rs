@@ -1,7 +1,12 @@
 //! Whether small models' scores mean something: films' scores by title and year against the genres that others
 //! gave them. `framework/docs/decisions/0004-asking-small-models.md` has the figures of larger samples.
 
-#![allow(clippy::disallowed_methods)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 use std::path::{Path, PathBuf};
 

@@ -81,6 +81,34 @@ fn every_ablation_runs() {
 }
 
 #[test]
+fn bases_are_held_against_popularity() {
+    let place = Place::new();
+    let config = CONFIG
+        .replace("dim = 16", "")
+        .replace("heads = 1", "heads = 1\ndim = 16");
+    let path = place.path("published.toml");
+    std::fs::write(&path, config).unwrap();
+    let config = format!("config={}", path.display());
+    let printed = place.print("scripts/paper/published.lua", &[&config]);
+    assert!(
+        printed.contains("popularity") && printed.contains("ndcg@10"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn reasons_are_put_to_the_test() {
+    let place = Place::new();
+    let config = place.path("tiny-experiment.toml");
+    std::fs::write(&config, CONFIG).unwrap();
+    let config = format!("config={}", config.display());
+    let printed = place.print("scripts/paper/reasons.lua", &[&config]);
+    for expected in ["area under the curve", "humor", "overlap"] {
+        assert!(printed.contains(expected), "no {expected}: {printed}");
+    }
+}
+
+#[test]
 fn no_experiment_is_left_out() {
     let folder = workspace().join("scripts/paper");
     let mut scripts: Vec<_> = std::fs::read_dir(folder)
@@ -91,7 +119,12 @@ fn no_experiment_is_left_out() {
     scripts.sort();
     assert_eq!(
         scripts,
-        ["ablations.lua", "base_vs_refined.lua", "published.lua"],
+        [
+            "ablations.lua",
+            "base_vs_refined.lua",
+            "published.lua",
+            "reasons.lua"
+        ],
         "add a new script to the tests above"
     );
 }

@@ -15,6 +15,9 @@ PAGE = HERE.parent.parent / "RESULTS.md"
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 TABLES = ["base_vs_refined", "ablations"]
 EXPERIMENTS = ["base_vs_refined", "controls", "ablations"]
+TITLES = ["base against refined, with controls", "controls", "ablations"]
+DOMAINS = ["movies", "clothing", "games"]
+BACKBONES = ["gru4rec", "sasrec", "bert4rec"]
 KEPT = ", seen kept"
 METRICS = ["mrr@10", "recall@10", "ndcg@10"]
 
@@ -83,21 +86,21 @@ def number(value, sd):
 
 
 def tables(rows):
-    """One table a comparison; the first way stands above those that are held against it."""
+    """One table a run; the way that the others are held against stands first. Figures with seen items kept stay in the JSON."""
     groups = {}
     for row in rows:
         if not row["experiment"].endswith(KEPT):
-            groups.setdefault(comparison(row), []).append(row)
-    for (experiment, domain, backbone), group in sorted(groups.items(), key=lambda item: place(item[0])):
+            groups.setdefault((row["domain"], row["backbone"], row["command"]), []).append(row)
+    for (domain, backbone, command), group in sorted(groups.items(), key=lambda item: place(*item)):
         first = group[0]
-        yield f"### {experiment}: {domain}, {backbone}\n"
-        yield f"`{first['command']}`; {first['seeds']} seeds; {first['model']}; {first['device']}.\n"
+        yield f"### {domain.capitalize()}, {backbone}: {TITLES[min(map(order, group))]}\n"
+        yield f"`{command}`; {first['seeds']} seeds, {first['model']}, {first['device']}.\n"
         yield "| way | " + " | ".join(f"{m} | gain | p" for m in METRICS) + " |"
         yield "|---" * (1 + 3 * len(METRICS)) + "|"
         bases = {row["metric"]: row for row in group}
         cells = [f"{number(bases[m]['base_mean'], bases[m]['base_sd'])} | | " for m in METRICS]
         yield f"| {first['base']} | " + " | ".join(cells) + " |"
-        for way in dict.fromkeys(row["way"] for row in group):
+        for way in dict.fromkeys(row["way"] for row in sorted(group, key=order)):
             own = {row["metric"]: row for row in group if row["way"] == way}
             cells = [
                 f"{number(own[m]['refined_mean'], own[m]['refined_sd'])} | {100 * own[m]['gain']:+.1f} % | {own[m]['p']:.3f}"
@@ -107,9 +110,14 @@ def tables(rows):
         yield ""
 
 
-def place(key):
-    experiment, domain, backbone = key
-    return (EXPERIMENTS.index(experiment), domain, backbone)
+def order(row):
+    return EXPERIMENTS.index(row["experiment"])
+
+
+def place(key, group):
+    domain, backbone, _ = key
+    known = lambda name, names: names.index(name) if name in names else len(names)
+    return min(map(order, group)) // 2, known(domain, DOMAINS), known(backbone, BACKBONES), key
 
 
 def write(path, text):

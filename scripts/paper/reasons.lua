@@ -1,0 +1,43 @@
+-- Whether the reasons hold: what the scores know of the items' categories, whether the parts of a score are what makes the ranking,
+-- and whether a user who is moved along an attribute gets more of it.
+--   lapidary run scripts/paper/reasons.lua --set domain=movies --set backbone=sasrec
+
+local domain = lapidary.setting("domain", "movies")
+local backbone = lapidary.setting("backbone", "sasrec")
+local config = lapidary.config(lapidary.setting("config", "configs/experiments/" .. domain .. ".toml"))
+local tuned = config[backbone]
+
+local function with(settings, more)
+  local both = {}
+  for key, value in pairs(settings) do both[key] = value end
+  for key, value in pairs(more) do both[key] = value end
+  return both
+end
+
+local data = lapidary.dataset(lapidary.setting("data", config.data))
+local split = data:leave_one_out { max_len = config.max_len }
+local llm = lapidary.llm("local", { model = lapidary.setting("model", "smollm2-135m-instruct") })
+local guided = lapidary.prompt("score_phrases", { attributes = config.attributes }):score(llm, split)
+
+-- Each attribute and the category that it tells best from the others; 0.5 is chance.
+local best = {}
+for _, found in ipairs(guided:agreement { least = 20 } or {}) do
+  local known = best[found.attribute]
+  if not known or found.auc > known.auc then best[found.attribute] = found end
+end
+for _, attribute in ipairs(guided.attributes) do
+  local found = best[attribute]
+  if found then
+    print(string.format("%-18s tells %-20s area under the curve %.2f (%d items)", attribute, found.category, found.auc, found.items))
+  end
+end
+
+local base = lapidary.base_embedder(backbone, with(tuned.backbone, { dim = config.dim }))
+  :fit(split, with(tuned.base_training, { seed = 1 }))
+local refined = lapidary.refine(with({ base = base, reducer = lapidary.reducer(tuned.reducer), guided = guided, dim = config.dim }, tuned.refine))
+local model = lapidary.backbone(backbone, tuned.backbone):fit(split, refined, with(tuned.training, { seed = 1 }))
+
+print(model:faithfulness(split.test, { remove = 3, seed = 1 }))
+for _, attribute in ipairs(guided.attributes) do
+  print(model:steering(split.test, { attribute = attribute, steps = { 0, 1, 2, 4 } }))
+end
