@@ -21,7 +21,7 @@ local guided = lapidary.prompt("score_phrases", { attributes = config.attributes
 
 -- Each attribute and the category that it tells best from the others; 0.5 is chance.
 local best = {}
-for _, found in ipairs(guided:agreement { least = 20 } or {}) do
+for _, found in ipairs(guided:agreement { least = lapidary.setting("least", 20) } or {}) do
   local known = best[found.attribute]
   if not known or found.auc > known.auc then best[found.attribute] = found end
 end
@@ -39,5 +39,5 @@ local model = lapidary.backbone(backbone, tuned.backbone):fit(split, refined, wi
 
 print(model:faithfulness(split.test, { remove = 3, seed = 1 }))
 for _, attribute in ipairs(guided.attributes) do
-  print(model:steering(split.test, { attribute = attribute, steps = { 0, 1, 2, 4 } }))
+  print(model:steering(split.test, { attribute = attribute, steps = { 0, 0.25, 0.5, 1, 2, 4 } }))
 end
