@@ -103,7 +103,11 @@ fn reasons_are_put_to_the_test() {
     std::fs::write(&config, CONFIG).unwrap();
     let config = format!("config={}", config.display());
     let printed = place.print("scripts/paper/reasons.lua", &[&config, "least=5"]);
-    for expected in ["area under the curve", "steered by humor", "without random ones"] {
+    for expected in [
+        "area under the curve",
+        "steered by humor",
+        "without random ones",
+    ] {
         assert!(printed.contains(expected), "no {expected}: {printed}");
     }
 }

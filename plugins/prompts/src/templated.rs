@@ -80,10 +80,10 @@ impl<W: Way> Component for Templated<W> {
     type Context = PromptStrategyContext;
 
     fn create(settings: Settings, context: PromptStrategyContext) -> Result<Self> {
-        let (name, text) = match settings.template.trim() {
-            "" => (W::NAME, W::TEMPLATE),
-            _ if settings.template_name.is_empty() => ("template", settings.template.as_str()),
-            _ => (settings.template_name.as_str(), settings.template.as_str()),
+        let (name, text) = match (settings.template_name.as_str(), settings.template.as_str()) {
+            ("", own) if own.trim().is_empty() => (W::NAME, W::TEMPLATE),
+            ("", own) => ("template", own),
+            named => named,
         };
         Ok(Self {
             file: TemplateFile::read(name, text, &context.attributes)?,
@@ -106,7 +106,10 @@ impl<W: Way> PromptStrategy for Templated<W> {
                 answer_start: String::new(),
             },
             ask: Ask::Complete {
-                max_tokens: self.written().tokens() + self.file.reasoning_tokens,
+                max_tokens: self
+                    .written()
+                    .tokens()
+                    .saturating_add(self.file.reasoning_tokens),
                 stop: Vec::new(),
                 temperature: 0.0,
                 seed: 0,

@@ -107,10 +107,10 @@ pub fn plain(attribute: &str) -> String {
     attribute.replace('_', " ")
 }
 
-/// Where something stands among others, such as `above 97 %`.
+/// Where something stands among others, such as `above 97 %`; nothing stands above all, itself among them.
 pub fn standing(percent: f64) -> String {
     match percent >= 50.0 {
-        true => format!("above {percent:.0} %"),
-        false => format!("below {:.0} %", 100.0 - percent),
+        true => format!("above {:.0} %", percent.min(99.0)),
+        false => format!("below {:.0} %", (100.0 - percent).min(99.0)),
     }
 }

@@ -82,7 +82,7 @@ pub fn embed_texts(
     let info = llm.info(context)?;
     let what = json!({
         "parts": settings.parts, "layer": settings.layer, "pooling": settings.pooling,
-        "max_tokens": settings.max_tokens,
+        "max_tokens": settings.max_tokens, "context": info.context_length,
     });
     let fingerprint = Builder::new("text")
         .text("stage", VERSION)

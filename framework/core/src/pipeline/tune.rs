@@ -18,7 +18,7 @@ use crate::run::{Point, RunFolder};
 use crate::tune::{self, Task, TuneHistory, TuneObserver, TuneRecord, TuneSettings};
 
 /// Counts the changes of what this stage computes.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// Where adapters are laid down as PEFT stores them, in the store.
 const ADAPTERS: &str = "adapters";

@@ -19,9 +19,10 @@ pub(super) struct Examples {
 impl Examples {
     /// A seeded sample of the users who have an item with one before it in training, and lack an item.
     pub fn new(split: &Split, settings: &TuneSettings) -> Result<Self> {
+        let held_out = split.held_out();
         let usable = |&user: &usize| {
             let train = split.train(user);
-            train.len() >= 2 && distinct(train).len() < split.n_items
+            train.len() >= 2 && distinct(train).len() + held_out.len() < split.n_items
         };
         let mut users: Vec<u32> = (0..split.sequences.users())
             .filter(usable)
@@ -83,7 +84,9 @@ pub(super) fn candidates(
             [epoch.into(), user.into()],
         );
         let draws = std::iter::repeat_with(|| rng.random_range(0..split.n_items as u32));
-        let negatives = draws.filter(|item| !known.contains(item));
+        // Items held out of training are new: no loss may know them.
+        let new = |item: &u32| split.held_out().binary_search(item).is_ok();
+        let negatives = draws.filter(|item| !known.contains(item) && !new(item));
         items.extend(negatives.take(settings.negatives).map(i64::from));
     }
     let shape = [users.len() as i64, width as i64];

@@ -11,7 +11,7 @@ use super::settings::TuneSettings;
 use crate::data::{Case, Split};
 use crate::error::{Error, Result};
 use crate::progress;
-use crate::rank::{Metric, Options, Query, Scorer, rank};
+use crate::rank::{Among, Metric, Options, Query, Scorer, rank};
 use crate::train::seed::{self, Purpose};
 
 /// The cases of a run's validations, the same each time.
@@ -76,7 +76,8 @@ impl Validation {
             rows: rows.collect(),
             items,
         };
-        let ranking = rank(&scorer, split, &self.cases, &Options::default())?;
+        let known = Among::without(&scorer, split.held_out())?;
+        let ranking = rank(&known, split, &self.cases, &Options::default())?;
         let mean = |&metric: &Metric| (metric, ranking.unseen.mean(metric, ranking.n_items));
         Ok((self.metrics.iter().map(mean).collect(), reference))
     }

@@ -54,6 +54,9 @@ impl HeldOut {
         let users = self.users.f_split(BLOCK, 0)?;
         for (users, items) in users.iter().zip(self.items.f_split(BLOCK, 0)?) {
             let scores = scores(users, &items)?;
+            if scores.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+                return Ok(f64::NAN);
+            }
             let held_out = scores.f_narrow(1, 0, 1)?;
             let others = scores.f_narrow(1, 1, OTHERS as i64)?;
             let count = |tensor: Tensor| tensor.f_sum(DType::Int64)?.f_int64_value(&[]);
