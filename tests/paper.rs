@@ -140,11 +140,7 @@ const PARTS: &str = r#"
 
 /// Runs a script over the small data set; the error's text, or nothing.
 fn outcome(place: &Place, script: &str) -> Option<String> {
-    let path = place.path("parts.lua");
-    std::fs::write(&path, format!("{PARTS}{script}")).unwrap();
-    let output = place.run(path.to_str().unwrap(), &[]);
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    (!output.status.success()).then_some(errors)
+    place.outcome(&format!("{PARTS}{script}"))
 }
 
 #[test]

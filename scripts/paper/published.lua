@@ -1,4 +1,4 @@
--- The bases on ml-1m against published numbers: leave-one-out, whole catalogue, sequences of up to 200.
+-- A base on ml-1m (whose settings stand in the configuration: SASRec) against published numbers: leave-one-out, whole catalogue, sequences of up to 200.
 --   lapidary run scripts/paper/published.lua --set backbone=sasrec
 
 local backbone = lapidary.setting("backbone", "sasrec")

@@ -78,7 +78,7 @@ def rows_of(folder):
 
 
 def comparison(row):
-    return row["experiment"], row["domain"], row["backbone"]
+    return row["experiment"].removesuffix(KEPT), row["domain"], row["backbone"], row["model"]
 
 
 def number(value, sd):
@@ -134,6 +134,8 @@ def main():
     for folder in given.runs:
         new = list(rows_of(folder))
         replaced = {comparison(row) for row in new}
+        # A table of base and refined brings its controls, or has none.
+        replaced |= {("controls", *same) for table, *same in replaced if table == "base_vs_refined"}
         rows = [row for row in rows if comparison(row) not in replaced] + new
     write(RESULTS, json.dumps({"rows": rows}, indent=1) + "\n")
     page = PAGE.read_text()

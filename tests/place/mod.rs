@@ -63,6 +63,15 @@ impl Place {
         text(&self.run(script, &set))
     }
 
+    /// Runs a script's text; the error's text, or nothing.
+    pub fn outcome(&self, script: &str) -> Option<String> {
+        let path = self.path("parts.lua");
+        std::fs::write(&path, script).unwrap();
+        let output = self.run(path.to_str().unwrap(), &[]);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        (!output.status.success()).then_some(errors)
+    }
+
     pub fn latest_run(&self) -> PathBuf {
         let mut runs: Vec<_> = std::fs::read_dir(self.path("runs"))
             .unwrap()

@@ -56,6 +56,11 @@ fn held_out_items_are_asked_for_and_nowhere_else() {
             "make it with `hold_out_items`",
         ),
         (
+            "local held = data:leave_one_out { max_len = 10, hold_out_items = 0.2 }\n\
+             lapidary.chance(held):evaluate(held.test, { among = 'cold' })",
+            "ask for `split.cold`",
+        ),
+        (
             "data:leave_one_out { hold_out_items = 1 }",
             "1 is no share of the items",
         ),

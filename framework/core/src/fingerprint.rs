@@ -11,8 +11,26 @@ use crate::error::{Error, Result};
 
 /// 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(into = "String", try_from = "String")]
 pub struct Fingerprint(String);
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.0
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        let digits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        match digits {
+            true => Ok(Self(text)),
+            false => Err(format!("`{text}` is no fingerprint: 64 hexadecimal digits")),
+        }
+    }
+}
 
 impl Fingerprint {
     /// The first 16 digits, for folder names and messages.
@@ -136,6 +154,17 @@ mod tests {
         };
         assert_eq!(of(r#"{"a":1,"b":[1,2]}"#), of(r#"{"b":[1,2],"a":1}"#));
         assert_ne!(of(r#"{"a":1,"b":[1,2]}"#), of(r#"{"a":1,"b":[2,1]}"#));
+    }
+
+    #[test]
+    fn what_is_no_fingerprint_is_not_read() {
+        let read = |text: &str| serde_json::from_value::<Fingerprint>(text.into());
+        let good = Fingerprint::of_bytes(b"a");
+        assert_eq!(read(good.as_str()).unwrap(), good);
+        for bad in ["", "../../x", "0123456789abcde\u{e9}"] {
+            let error = read(bad).unwrap_err().to_string();
+            assert!(error.contains("64 hexadecimal digits"), "{error}");
+        }
     }
 
     #[test]

@@ -33,7 +33,13 @@ fn placed([place, without]: [usize; 2]) -> String {
 
 fn part(part: &Reason) -> String {
     let name = plain(&part.attribute);
-    let place = part.percent.map_or("among".to_owned(), standing);
+    // Percentages are of the median, parts of the mean: where the two disagree, the item is near both.
+    let agree = |percent: &f64| (*percent >= 50.0) == (part.item > 0.0);
+    let place = match part.percent {
+        None => "among".to_owned(),
+        Some(percent) if agree(&percent) => standing(percent) + " of",
+        Some(_) => "near the middle of".to_owned(),
+    };
     let taste = match part.user > 0.0 {
         true => "is drawn to it",
         false => "is put off by it",
@@ -43,7 +49,7 @@ fn part(part: &Reason) -> String {
         false => "but",
     };
     format!(
-        "In {name} it stands {place} of all items, {link} the user {taste}: {:+.2}.",
+        "In {name} it stands {place} all items, {link} the user {taste}: {:+.2}.",
         part.value
     )
 }
@@ -83,6 +89,11 @@ mod tests {
                 "All attributes together add -0.49; what the model learned beside them adds +0.25.",
                 "The attributes lift it from place 14 to place 1 of the items that the user does not have.",
             ]
+        );
+        let skewed = reason("humor", 1.0, -0.2, 60.0);
+        assert_eq!(
+            part(&skewed),
+            "In humor it stands near the middle of all items, but the user is drawn to it: -0.20."
         );
         assert!(placed([3, 3]).contains("leave it at place 3"));
         assert!(placed([9, 3]).contains("from place 3 down to place 9"));

@@ -126,6 +126,13 @@ fn ranked(
         let reason = "the split holds no items out of training; make it with `hold_out_items`";
         return Err(Error::setting("evaluate", reason));
     }
+    if among == Candidates::Cold && cases != CaseSet::Cold {
+        let reason = format!(
+            "among cold items nothing of the {} cases can be found; ask for `split.cold`",
+            cases.name()
+        );
+        return Err(Error::setting("among", reason));
+    }
     let mut name = Builder::new("evaluation")
         .text("stage", VERSION)
         .part("model", of)

@@ -73,6 +73,8 @@ pub enum UnseenRule {
     Nearest,
     /// 0: guided scores alone decide.
     Zero,
+    /// What the base gave it: for bases that know items without interactions, such as texts or vectors of one's own.
+    Keep,
 }
 
 /// How unseen items get their reduced part.

@@ -68,6 +68,7 @@ impl Model {
             let width = table.size()[1];
             let free = table.f_narrow(1, m, width - m)?;
             let rows = match how.rule {
+                UnseenRule::Keep => free.f_index_select(0, &unseen)?,
                 UnseenRule::Zero => {
                     Tensor::f_zeros([unseen.size()[0], width - m], (Kind::Float, self.device))?
                 }

@@ -123,6 +123,9 @@ fn an_unseen_item_gets_the_mean_of_the_nearest_by_guided_scores() {
     let mut zero = model(true, true);
     zero.place_unseen(&[4], how(UnseenRule::Zero, 2)).unwrap();
     assert_eq!(last(&zero.item_table()), [0.9, 0.1, 0.0, 0.0]);
+    let mut kept = model(true, true);
+    kept.place_unseen(&[4], how(UnseenRule::Keep, 2)).unwrap();
+    assert!(kept.item_table().equal(&model(true, true).item_table()));
     let mut nothing_known = model(false, true);
     nothing_known.place_unseen(&[4], Unseen::default()).unwrap();
     assert_eq!(last(&nothing_known.item_table()), [4.0, 5.0]);
