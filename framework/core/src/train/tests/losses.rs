@@ -39,8 +39,9 @@ proptest! {
         let (loss, by_query) =
             tch::no_grad(|| cross_entropy(&query, &table, &targets, Some(&gradient), blocks)).unwrap();
         prop_assert!(close(&loss, &plain, 1e-5));
-        prop_assert!(close(&by_query, &q.grad(), 1e-6));
-        prop_assert!(close(&(gradient - 1.0), &t.grad(), 2e-6));
+        // Of one query the gradient is a sum of up to 60 terms near 1, in f32.
+        prop_assert!(close(&by_query, &q.grad(), 5e-6));
+        prop_assert!(close(&(gradient - 1.0), &t.grad(), 5e-6));
     }
 }
 
