@@ -1,5 +1,6 @@
 //! Adapters as PEFT stores them: `adapter_config.json` and `adapter_model.safetensors`.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
@@ -10,6 +11,8 @@ use crate::lora::{Adapter, Maps};
 
 const CONFIG: &str = "adapter_config.json";
 const TENSORS: &str = "adapter_model.safetensors";
+/// Ranks that make sense: no linear map has larger ones.
+const RANKS: RangeInclusive<i64> = 1..=1 << 16;
 
 /// What an adapter's configuration says.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +35,12 @@ impl Config {
     /// # Errors
     /// When the settings make no sense.
     pub fn new(settings: &LoraSettings, base: &str) -> Result<Self> {
-        if settings.rank == 0 {
-            return Err(Error::invalid("`rank` must be at least 1"));
+        if !RANKS.contains(&i64::from(settings.rank)) {
+            let (least, most) = (RANKS.start(), RANKS.end());
+            return Err(Error::invalid(format!(
+                "`rank` must be {least} to {most}, not {}",
+                settings.rank
+            )));
         }
         if !(settings.alpha.is_finite() && settings.alpha > 0.0) {
             let found = settings.alpha;
@@ -70,7 +77,7 @@ impl Config {
             }
         }
         refuse_unbuilt(json)?;
-        let rank = json["r"].as_i64().filter(|r| (1..=1 << 16).contains(r));
+        let rank = json["r"].as_i64().filter(|r| RANKS.contains(r));
         let alpha = json["lora_alpha"].as_f64().filter(|a| a.is_finite());
         let targets = match &json["target_modules"] {
             Json::Array(names) => {

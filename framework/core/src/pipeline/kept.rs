@@ -154,7 +154,10 @@ impl KeptRun {
         let backbone = registry.backbone(&model.backbone, &model.inputs.settings, &told)?;
         let trained = load(content, backbone, device)?;
         let scores = match &model.guided {
-            Some(guided) => store.load("guided", guided)?,
+            Some(guided) => {
+                let content = store.load("guided", guided)?;
+                Some(content.ok_or_else(|| self.lacks(store, "the guided scores", guided))?)
+            }
             None => None,
         };
         let scores = scores.map(|content| GuidedScores::from_content(&content));

@@ -144,9 +144,17 @@ impl Recommender {
             return Ok(model.item_table().f_narrow(1, 0, m)?.f_detach()?);
         };
         let names = scores.names();
-        let column = |attribute: &String| names.iter().position(|name| name == attribute);
-        let columns = self.attributes.iter().filter_map(column);
-        let columns: Vec<i64> = columns.map(|column| column as i64).collect();
+        let column = |attribute: &String| {
+            let found = names.iter().position(|name| name == attribute);
+            found
+                .map(|column| column as i64)
+                .ok_or_else(|| Error::unknown("attribute", attribute, &names))
+        };
+        let columns = self
+            .attributes
+            .iter()
+            .map(column)
+            .collect::<Result<Vec<i64>>>()?;
         let columns = Tensor::f_from_slice(&columns)?.f_to_device(scores.items.device())?;
         Ok(scores.items.f_index_select(1, &columns)?)
     }

@@ -91,6 +91,11 @@ pub fn fine_tune(
         let folder = &context.folder;
         let mut curves = Curves { folder, stage };
         let (adapter, history) = tune::fine_tune(task, settings, Some(work), &mut curves)?;
+        // What lies there came of an artefact that is gone, and may differ in the last digits.
+        let laid = adapter_folder(context, &fingerprint);
+        if laid.exists() {
+            std::fs::remove_dir_all(&laid).map_err(Error::io(&laid))?;
+        }
         let json = json!({"adapter": adapter.json, "history": history});
         let tensors = adapter.tensors;
         Ok(Content { tensors, json })
@@ -128,11 +133,7 @@ fn tuned(
         tensors: content.tensors,
         json: content.json["adapter"].take(),
     };
-    let folder = context
-        .store
-        .root()
-        .join(ADAPTERS)
-        .join(fingerprint.short());
+    let folder = adapter_folder(context, &fingerprint);
     if !folder.exists() {
         tune::publish_adapter(&folder, &adapter)?;
     }
@@ -142,6 +143,12 @@ fn tuned(
         folder: Some(folder),
         history: Some(history),
     })
+}
+
+/// Where an adapter lies for PEFT to open.
+fn adapter_folder(context: &Context, fingerprint: &Fingerprint) -> PathBuf {
+    let adapters = context.store.root().join(ADAPTERS);
+    adapters.join(fingerprint.short())
 }
 
 /// Refuses components that lack what fine-tuning asks of them.

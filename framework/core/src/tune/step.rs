@@ -61,6 +61,10 @@ impl Run<'_> {
         let soft = self
             .asking
             .soft(&histories, self.settings.format_weight > 0.0)?;
+        // Calibration turns what is not finite into 0, so nobody would see it later.
+        if soft.raw.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+            return Err(self.not_finite("the likelihoods are"));
+        }
         let scores = reference.scores(self.asking.strategy, &soft.raw)?;
         if !scores.requires_grad() {
             let text = "its numbers carry no gradients";
