@@ -1,5 +1,7 @@
 //! Near matches for unknown names.
 
+use std::path::Path;
+
 /// The names of `known` that `name` may be a slip of, best first, at most three.
 pub fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> Vec<String> {
     let wanted = name.to_lowercase();
@@ -39,7 +41,36 @@ pub fn phrase(nearest: &[String], known: &[String]) -> String {
     }
 }
 
+/// Names of files beside `path`, with its ending, of which its own may be a slip, best first, at most three.
+pub fn files_like(path: &Path) -> Vec<String> {
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else {
+        return Vec::new();
+    };
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")));
+    let files = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let files = files.filter(|file| file.extension() == path.extension());
+    let names = files.filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
+    nearest(&name, &names.collect::<Vec<_>>())
+}
+
+/// A question that follows a file which is not there, in the words of who asked for it; nothing where none is like it.
+pub fn files_phrase(asked: &Path, near: &[String]) -> Option<String> {
+    let near = near
+        .iter()
+        .map(|name| asked.with_file_name(name).display().to_string());
+    let near: Vec<String> = near.collect();
+    (!near.is_empty()).then(|| format!("did you mean {}?", near.join(", ")))
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -50,6 +81,21 @@ mod tests {
             ["dropout"]
         );
         assert!(nearest("zebra", &["dropout", "heads"]).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_with_those_like_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["movies.toml", "games.toml", "movies.lua"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let near = files_like(&folder.path().join("movie.toml"));
+        assert_eq!(near, ["movies.toml"]);
+        let asked = Path::new("configs/movie.toml");
+        let phrase = files_phrase(asked, &near).unwrap();
+        assert_eq!(phrase, "did you mean configs/movies.toml?");
+        assert!(files_like(&folder.path().join("none/movie.toml")).is_empty());
+        assert_eq!(files_phrase(asked, &[]), None);
     }
 
     #[test]

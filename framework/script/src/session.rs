@@ -115,6 +115,18 @@ impl Session {
         found.ok_or_else(|| {
             let reason =
                 "not found, neither from the working directory nor beside or above the script";
+            let folders = [Path::new("")]
+                .into_iter()
+                .chain(script.ancestors().skip(1));
+            let near = folders.map(|folder| suggest::files_like(&folder.join(&path)));
+            let near = near
+                .into_iter()
+                .find(|near| !near.is_empty())
+                .unwrap_or_default();
+            let reason = match suggest::files_phrase(&path, &near) {
+                Some(question) => format!("{reason}; {question}"),
+                None => reason.to_owned(),
+            };
             Error::data(&path, None, reason)
         })
     }

@@ -57,28 +57,8 @@ fn check_script(script: &Path) -> Result<(), Failure> {
         false => "no such script",
     };
     let failure = Failure::usage(format!("{}: {reason}", script.display()));
-    match near(script) {
+    match suggest::files_phrase(script, &suggest::files_like(script)) {
         Some(hint) => Err(failure.hint(hint)),
         None => Err(failure),
     }
-}
-
-/// Scripts in the same folder with nearly the same name.
-fn near(script: &Path) -> Option<String> {
-    let folder = script
-        .parent()
-        .filter(|f| !f.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let wanted = script.file_name()?.to_string_lossy().into_owned();
-    let names: Vec<String> = std::fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".lua"))
-        .collect();
-    let nearest: Vec<String> = suggest::nearest(&wanted, &names)
-        .into_iter()
-        .map(|name| script.with_file_name(name).display().to_string())
-        .collect();
-    (!nearest.is_empty()).then(|| format!("did you mean {}?", nearest.join(", ")))
 }
