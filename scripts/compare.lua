@@ -20,13 +20,6 @@ local backbone = {
 }
 local users = lapidary.setting("users", "history_mean")
 
-local function with(settings, more)
-  local both = {}
-  for key, value in pairs(settings) do both[key] = value end
-  for key, value in pairs(more) do both[key] = value end
-  return both
-end
-
 local data = lapidary.dataset(path)
 local split = data:leave_one_out { max_len = lapidary.setting("max_len", 50) }
 print(data)
@@ -37,8 +30,8 @@ local guided = lapidary.prompt("score_phrases", { attributes = attributes }):sco
 
 local base_runs, continued_runs, refined_runs = {}, {}, {}
 for seed = 1, seeds do
-  local settings = with(training, { seed = seed })
-  local base = lapidary.base_embedder("sasrec", with(backbone, { dim = dim })):fit(split, settings)
+  local settings = lapidary.with(training, { seed = seed })
+  local base = lapidary.base_embedder("sasrec", lapidary.with(backbone, { dim = dim })):fit(split, settings)
   local refined = lapidary.refine {
     base = base,
     reducer = lapidary.reducer(lapidary.setting("reducer", "pca")),

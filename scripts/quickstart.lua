@@ -25,8 +25,7 @@ end
 -- 3. With each seed: a base embedding, its refinement of the same width, and a recommender on each.
 local base_runs, refined_runs, model = {}, {}, nil
 for seed = 1, seeds do
-  local settings = { seed = seed }
-  for key, value in pairs(training) do settings[key] = value end
+  local settings = lapidary.with(training, { seed = seed })
   local base = lapidary.base_embedder("sasrec", { dim = dim, layers = 2, heads = 2, dropout = 0.3 }):fit(split, settings)
   local refined = lapidary.refine { base = base, reducer = lapidary.reducer("pca"), guided = guided, dim = dim }
   model = lapidary.backbone("sasrec", backbone):fit(split, refined, settings)

@@ -7,13 +7,6 @@ local seeds = lapidary.setting("seeds", 3)
 local config = lapidary.config(lapidary.setting("config", "configs/experiments/" .. domain .. ".toml"))
 local tuned = config[backbone]
 
-local function with(settings, more)
-  local both = {}
-  for key, value in pairs(settings) do both[key] = value end
-  for key, value in pairs(more) do both[key] = value end
-  return both
-end
-
 local data = lapidary.dataset(lapidary.setting("data", config.data))
 local split = data:leave_one_out { max_len = config.max_len }
 local llm = lapidary.llm("local", { model = lapidary.setting("model", "smollm2-135m-instruct") })
@@ -22,8 +15,8 @@ local guided = lapidary.prompt("score_phrases", { attributes = config.attributes
 local bases = {}
 local function base_of(dim, seed)
   local key = dim .. " " .. seed
-  bases[key] = bases[key] or lapidary.base_embedder(backbone, with(tuned.backbone, { dim = dim }))
-    :fit(split, with(tuned.base_training, { seed = seed }))
+  bases[key] = bases[key] or lapidary.base_embedder(backbone, lapidary.with(tuned.backbone, { dim = dim }))
+    :fit(split, lapidary.with(tuned.base_training, { seed = seed }))
   return bases[key]
 end
 
@@ -63,12 +56,12 @@ for number, way in ipairs(ways) do
     local model = base_of(dim, seed)
     if not plain then
       local parts = { base = model, reducer = lapidary.reducer(tuned.reducer), guided = guided, dim = dim }
-      local settings = with(parts, with(tuned.refine, change))
+      local settings = lapidary.with(parts, lapidary.with(tuned.refine, change))
       settings.reducer = settings.reducer or nil
       settings.guided = settings.guided or nil
       if not settings.guided then settings.users = "hidden" end
       model = lapidary.backbone(backbone, tuned.backbone)
-        :fit(split, lapidary.refine(settings), with(tuned.training, { seed = seed }))
+        :fit(split, lapidary.refine(settings), lapidary.with(tuned.training, { seed = seed }))
     end
     evaluations[seed] = model:evaluate(split.test)
   end

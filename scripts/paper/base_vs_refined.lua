@@ -10,13 +10,6 @@ local controls = lapidary.setting("controls", true)
 local config = lapidary.config(lapidary.setting("config", "configs/experiments/" .. domain .. ".toml"))
 local tuned = config[backbone]
 
-local function with(settings, more)
-  local both = {}
-  for key, value in pairs(settings) do both[key] = value end
-  for key, value in pairs(more) do both[key] = value end
-  return both
-end
-
 local data = lapidary.dataset(lapidary.setting("data", config.data))
 local split = data:leave_one_out { max_len = config.max_len }
 print(data)
@@ -42,7 +35,7 @@ local ways = {
 local function refined(name, scores, settings)
   ways[#ways + 1] = { name, function(base)
     local parts = { base = base, reducer = lapidary.reducer(tuned.reducer), guided = scores, dim = config.dim }
-    return lapidary.refine(with(parts, settings))
+    return lapidary.refine(lapidary.with(parts, settings))
   end }
 end
 refined("refined", guided, tuned.refine)
@@ -59,13 +52,13 @@ end
 local runs = {}
 for number, way in ipairs(ways) do runs[number] = { way[1], {} } end
 for seed = 1, seeds do
-  local embedder = lapidary.base_embedder(backbone, with(tuned.backbone, { dim = config.dim }))
-  local base = embedder:fit(split, with(tuned.base_training, { seed = seed }))
+  local embedder = lapidary.base_embedder(backbone, lapidary.with(tuned.backbone, { dim = config.dim }))
+  local base = embedder:fit(split, lapidary.with(tuned.base_training, { seed = seed }))
   for number, way in ipairs(ways) do
     local start = way[2]
     local model = base
     if start then
-      model = lapidary.backbone(backbone, tuned.backbone):fit(split, start(base), with(tuned.training, { seed = seed }))
+      model = lapidary.backbone(backbone, tuned.backbone):fit(split, start(base), lapidary.with(tuned.training, { seed = seed }))
     end
     runs[number][2][seed] = model:evaluate(split.test)
     print(string.format("seed %d, %s: %s", seed, way[1], runs[number][2][seed]))

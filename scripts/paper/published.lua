@@ -12,9 +12,7 @@ print(split)
 
 local runs = {}
 for seed = 1, seeds do
-  local training = { seed = seed }
-  for key, value in pairs(tuned.training) do training[key] = value end
-  local base = lapidary.base_embedder(backbone, tuned.backbone):fit(split, training)
+  local base = lapidary.base_embedder(backbone, tuned.backbone):fit(split, lapidary.with(tuned.training, { seed = seed }))
   runs[seed] = base:evaluate(split.test)
   print(string.format("seed %d:\n%s", seed, runs[seed]))
 end

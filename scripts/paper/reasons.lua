@@ -7,13 +7,6 @@ local backbone = lapidary.setting("backbone", "sasrec")
 local config = lapidary.config(lapidary.setting("config", "configs/experiments/" .. domain .. ".toml"))
 local tuned = config[backbone]
 
-local function with(settings, more)
-  local both = {}
-  for key, value in pairs(settings) do both[key] = value end
-  for key, value in pairs(more) do both[key] = value end
-  return both
-end
-
 local data = lapidary.dataset(lapidary.setting("data", config.data))
 local split = data:leave_one_out { max_len = config.max_len }
 local llm = lapidary.llm("local", { model = lapidary.setting("model", "smollm2-135m-instruct") })
@@ -32,10 +25,10 @@ for _, attribute in ipairs(guided.attributes) do
   end
 end
 
-local base = lapidary.base_embedder(backbone, with(tuned.backbone, { dim = config.dim }))
-  :fit(split, with(tuned.base_training, { seed = 1 }))
-local refined = lapidary.refine(with({ base = base, reducer = lapidary.reducer(tuned.reducer), guided = guided, dim = config.dim }, tuned.refine))
-local model = lapidary.backbone(backbone, tuned.backbone):fit(split, refined, with(tuned.training, { seed = 1 }))
+local base = lapidary.base_embedder(backbone, lapidary.with(tuned.backbone, { dim = config.dim }))
+  :fit(split, lapidary.with(tuned.base_training, { seed = 1 }))
+local refined = lapidary.refine(lapidary.with({ base = base, reducer = lapidary.reducer(tuned.reducer), guided = guided, dim = config.dim }, tuned.refine))
+local model = lapidary.backbone(backbone, tuned.backbone):fit(split, refined, lapidary.with(tuned.training, { seed = 1 }))
 
 print(model:faithfulness(split.test, { remove = 3, seed = 1 }))
 for _, attribute in ipairs(guided.attributes) do

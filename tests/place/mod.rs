@@ -72,6 +72,15 @@ impl Place {
         (!output.status.success()).then_some(errors)
     }
 
+    /// Holds that each script after `parts` ends with an error that says what is expected.
+    pub fn refuses(&self, parts: &str, cases: &[(&str, &str)]) {
+        for (script, expected) in cases {
+            let errors = self.outcome(&format!("{parts}{script}"));
+            let errors = errors.unwrap_or_else(|| panic!("{script} passed"));
+            assert!(errors.contains(expected), "{script}: {errors}");
+        }
+    }
+
     pub fn latest_run(&self) -> PathBuf {
         let mut runs: Vec<_> = std::fs::read_dir(self.path("runs"))
             .unwrap()

@@ -49,35 +49,35 @@ fn held_out_items_are_asked_for_and_nowhere_else() {
         "#,
     );
     assert_eq!(failed, None);
-    for (script, expected) in [
-        ("print(#split.cold)", "make it with `hold_out_items`"),
-        (
-            "base:evaluate(split.test, { among = 'cold' })",
-            "make it with `hold_out_items`",
-        ),
-        (
-            "local held = data:leave_one_out { max_len = 10, hold_out_items = 0.2 }\n\
+    place.refuses(
+        PARTS,
+        &[
+            ("print(#split.cold)", "make it with `hold_out_items`"),
+            (
+                "base:evaluate(split.test, { among = 'cold' })",
+                "make it with `hold_out_items`",
+            ),
+            (
+                "local held = data:leave_one_out { max_len = 10, hold_out_items = 0.2 }\n\
              lapidary.chance(held):evaluate(held.test, { among = 'cold' })",
-            "ask for `split.cold`",
-        ),
-        (
-            "data:leave_one_out { hold_out_items = 1 }",
-            "1 is no share of the items",
-        ),
-        (
-            "data:leave_one_out { hold_out = 0.1 }",
-            "did you mean `hold_out_items`",
-        ),
-        (
-            "lapidary.refine { base = base, unseen = 'neerest' }",
-            "did you mean `nearest`",
-        ),
-        (
-            "lapidary.refine { base = base, neighbours = 0 }",
-            "neighbours",
-        ),
-    ] {
-        let errors = outcome(&place, script).unwrap_or_else(|| panic!("{script} passed"));
-        assert!(errors.contains(expected), "{script}: {errors}");
-    }
+                "ask for `split.cold`",
+            ),
+            (
+                "data:leave_one_out { hold_out_items = 1 }",
+                "1 is no share of the items",
+            ),
+            (
+                "data:leave_one_out { hold_out = 0.1 }",
+                "did you mean `hold_out_items`",
+            ),
+            (
+                "lapidary.refine { base = base, unseen = 'neerest' }",
+                "did you mean `nearest`",
+            ),
+            (
+                "lapidary.refine { base = base, neighbours = 0 }",
+                "neighbours",
+            ),
+        ],
+    );
 }

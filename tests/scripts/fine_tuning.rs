@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Place, SMALL, outcome, text};
+use super::{PARTS, Place, SMALL, outcome, text};
 
 /// A language model of random weights, which answers at once.
 const TINY_MODEL: &str = "plugins/llm_local/tests/fixtures/tiny_llama";
@@ -95,7 +95,7 @@ fn a_tuned_model_answers_otherwise_and_its_folder_makes_the_same_model() {
 #[test]
 fn what_cannot_be_fine_tuned_is_refused() {
     let place = Place::new();
-    for (script, expected) in [
+    place.refuses(&format!("{PARTS}{TUNING}"), &[
         (
             "prompt:fine_tune(llm, split, guided, { rang = 4 })",
             "did you mean `rank`",
@@ -132,9 +132,5 @@ fn what_cannot_be_fine_tuned_is_refused() {
             "lapidary.llm('local', { model = model, adapter = 'scripts' }):info()",
             "adapter_config.json: there is no such file",
         ),
-    ] {
-        let script = format!("{TUNING}{script}");
-        let errors = outcome(&place, &script).unwrap_or_else(|| panic!("{script} passed"));
-        assert!(errors.contains(expected), "{script}: {errors}");
-    }
+    ]);
 }

@@ -1,15 +1,11 @@
 //! The base embedder.
 
-use lapidary_sdk::host;
-use lapidary_sdk::nn::{Best, HeldOut, RankingTask, check_finite};
+use lapidary_sdk::nn::RankingTask;
 use lapidary_sdk::prelude::*;
-use lapidary_sdk::random::{Generator, generator};
+use lapidary_sdk::random::generator;
 
 use crate::factors::Factors;
 use crate::settings::Settings;
-
-/// Users of whom an interaction is held out, at most: more would tell hardly more and cost time every epoch.
-const MOST_HELD_OUT: usize = 10_000;
 
 /// Matrix factorisation with the loss of Bayesian personalised ranking (Rendle and others 2009): for each interaction of a
 /// user an item that they had not is drawn, all alike probable, and the inner product with the user's vector shall be
@@ -50,13 +46,12 @@ impl BaseEmbedder for BprMf {
         let histories = Histories::read(train, n_items)?;
         let mut generator = generator(seed);
         let share = self.settings.validation;
-        let task = RankingTask::new(&histories, share, MOST_HELD_OUT, &mut generator)?;
+        let task = RankingTask::new(&histories, share, &mut generator)?;
         let lengths: Vec<bool> = histories.of_users().map(|h| !h.is_empty()).collect();
         let sizes = [lengths.len() as i64, n_items, dim];
-        let factors = Factors::new(&mut generator, sizes, &self.settings, self.device)?;
-        let (users, items) = self.train(&task, factors, &mut generator)?;
-        check_finite(&users)?;
-        check_finite(&items)?;
+        let mut factors = Factors::new(&mut generator, sizes, &self.settings, self.device)?;
+        let passes = self.settings.passes();
+        let (users, items) = task.train(&mut factors, &passes, &mut generator, self.device)?;
         let known = Tensor::f_from_slice(&lengths)?
             .f_to_device(self.device)?
             .f_unsqueeze(1)?;
@@ -64,38 +59,5 @@ impl BaseEmbedder for BprMf {
             items,
             users: Some(users.f_mul(&known)?),
         })
-    }
-}
-
-impl BprMf {
-    /// Trains until held-out items are ranked no better; gives the vectors of users and items.
-    fn train(
-        &self,
-        task: &RankingTask,
-        mut factors: Factors,
-        generator: &mut Generator,
-    ) -> Result<(Tensor, Tensor)> {
-        let held_out = HeldOut::new(task, generator, self.device)?;
-        let mut best = Best::new(self.settings.patience);
-        let epochs = self.settings.epochs;
-        for epoch in 0..epochs {
-            for numbers in task
-                .shuffled(generator)
-                .chunks(self.settings.batch_size as usize)
-            {
-                host::progress("train user and item vectors", epoch.into(), epochs.into())?;
-                factors.step(&task.batch(numbers, generator, self.device)?)?;
-            }
-            if let Some(held_out) = &held_out {
-                let loss = held_out.loss(|users, items| factors.scores(users, items))?;
-                if best.note(loss, || factors.vectors())? {
-                    break;
-                }
-            }
-        }
-        match best.into_state() {
-            Some(vectors) => Ok(vectors),
-            None => factors.vectors(),
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The vectors of users and items, and how they learn.
 
-use lapidary_sdk::nn::{SparseAdam, Triples};
+use lapidary_sdk::nn::{Ranker, SparseAdam, Triples};
 use lapidary_sdk::prelude::*;
 use lapidary_sdk::random::{Generator, normal};
 
@@ -36,10 +36,12 @@ impl Factors {
             regularisation: settings.regularisation,
         })
     }
+}
 
+impl Ranker for Factors {
     /// One step against the gradient of `Σ −ln σ(x) + λ/2 (‖p‖² + ‖q‖² + ‖q′‖²)` over triples, with `x = p·(q − q′)`:
     /// equation 7 and the derivatives below it, with one λ for all.
-    pub(crate) fn step(&mut self, batch: &Triples) -> Result<()> {
+    fn step(&mut self, batch: &Triples) -> Result<()> {
         let p = self.users.select(&batch.users)?;
         let (had, other) = (
             self.items.select(&batch.items)?,
@@ -60,22 +62,7 @@ impl Factors {
         self.items.step(&numbers, &Tensor::f_cat(&of_items, 0)?)
     }
 
-    /// Scores of items for users.
-    ///
-    /// # Shapes
-    /// `users` i64 `[n]`, `items` i64 `[n,k]`, the result f32 `[n,k]`.
-    pub(crate) fn scores(&self, users: &Tensor, items: &Tensor) -> Result<Tensor> {
-        let (n, k) = items.size2()?;
-        let p = self.users.select(users)?.f_unsqueeze(2)?;
-        let q = self
-            .items
-            .select(&items.f_view([-1])?)?
-            .f_view([n, k, -1])?;
-        Ok(q.f_matmul(&p)?.f_squeeze_dim(2)?)
-    }
-
-    /// Copies of the vectors of users and items.
-    pub(crate) fn vectors(&self) -> Result<(Tensor, Tensor)> {
+    fn vectors(&self) -> Result<(Tensor, Tensor)> {
         let copy = |table: &SparseAdam| table.table().f_detach_copy();
         Ok((copy(&self.users)?, copy(&self.items)?))
     }

@@ -1,7 +1,7 @@
 //! The settings of a script, and what must hold among them.
 
 use lapidary_sdk::nn::{
-    check_at_least_one, check_init_std, check_not_negative, check_positive, check_share,
+    Passes, check_at_least_one, check_init_std, check_not_negative, check_positive, check_share,
 };
 use lapidary_sdk::prelude::*;
 use schemars::JsonSchema;
@@ -44,6 +44,15 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How often the interactions are seen.
+    pub(crate) fn passes(&self) -> Passes {
+        Passes {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            patience: self.patience,
+        }
+    }
+
     /// Checks the settings and the context.
     pub(crate) fn check(&self, context: &BaseEmbedderContext) -> Result<()> {
         check_at_least_one("dim", context.dim)?;

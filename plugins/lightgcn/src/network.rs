@@ -1,6 +1,6 @@
 //! The first vectors of all nodes, and how they learn.
 
-use lapidary_sdk::nn::{Triples, sum_by_row};
+use lapidary_sdk::nn::{Ranker, Triples, sum_by_row};
 use lapidary_sdk::prelude::*;
 use lapidary_sdk::random::{Generator, normal};
 use tch::COptimizer;
@@ -48,19 +48,6 @@ impl Network {
         })
     }
 
-    /// One step against the gradient of the mean over triples of `−ln σ(x) + λ/2 (‖p₀‖² + ‖q₀‖² + ‖q₀′‖²)`, with
-    /// `x = p·(q − q′)` of spread vectors and λ on first ones: equation 15, a mean as the authors' code has it.
-    pub(crate) fn step(&self, batch: &Triples) -> Result<()> {
-        let gradient = tch::no_grad(|| self.gradient(batch))?;
-        tch::with_grad(|| {
-            self.optimiser.zero_grad()?;
-            // Its gradient is the one that was computed.
-            let surrogate = self.table.f_mul(&gradient)?.f_sum(DType::Float)?;
-            surrogate.f_backward()?;
-            Ok(self.optimiser.step()?)
-        })
-    }
-
     /// The gradient for the first vectors, f32 `[U+V,d]`.
     fn gradient(&self, batch: &Triples) -> Result<Tensor> {
         let first = self.table.f_detach()?;
@@ -95,9 +82,24 @@ impl Network {
         let back = self.graph.spread(&by_node(&of_spread)?, self.layers)?;
         Ok(back.f_add(&by_node(&decay)?)?)
     }
+}
+
+impl Ranker for Network {
+    /// One step against the gradient of the mean over triples of `−ln σ(x) + λ/2 (‖p₀‖² + ‖q₀‖² + ‖q₀′‖²)`, with
+    /// `x = p·(q − q′)` of spread vectors and λ on first ones: equation 15, a mean as the authors' code has it.
+    fn step(&mut self, batch: &Triples) -> Result<()> {
+        let gradient = tch::no_grad(|| self.gradient(batch))?;
+        tch::with_grad(|| {
+            self.optimiser.zero_grad()?;
+            // Its gradient is the one that was computed.
+            let surrogate = self.table.f_mul(&gradient)?.f_sum(DType::Float)?;
+            surrogate.f_backward()?;
+            Ok(self.optimiser.step()?)
+        })
+    }
 
     /// The vectors of users and items: f32 `[U,d]`, 0 for users without an edge, and `[V,d]`.
-    pub(crate) fn vectors(&self) -> Result<(Tensor, Tensor)> {
+    fn vectors(&self) -> Result<(Tensor, Tensor)> {
         let spread = self.graph.spread(&self.table.f_detach()?, self.layers)?;
         let n_items = spread.size2()?.0 - self.n_users;
         let connected = self.graph.connected().f_narrow(0, 0, self.n_users)?;
@@ -141,7 +143,7 @@ mod tests {
         let graph = Graph::new(sizes, &edges, Device::Cpu).unwrap();
         let table = Tensor::cat(&[users, items], 0);
         let first = table.copy();
-        let network = Network::of(graph, table, n_users, &settings).unwrap();
+        let mut network = Network::of(graph, table, n_users, &settings).unwrap();
         let batches = tensor("batches");
         for step in 0..batches.size()[0] {
             let batch = batches.get(step);

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::data::{DatasetHandle, Parts, SplitHandle};
-use super::guided::propose_attributes;
 use super::model::ModelHandle;
+use super::propose::propose_attributes;
 use super::refined::{BaseHandle, RefinedHandle};
 use crate::convert::{raise, settings_of, take, take_seed, to_lua};
 use crate::object::{Arg, Object, name_it, refuse_others};

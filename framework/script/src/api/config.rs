@@ -1,4 +1,4 @@
-//! Configurations of experiments: TOML files as Lua tables.
+//! Configurations of experiments: TOML files as Lua tables, and tables put over others.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -17,7 +17,20 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
         let read = read(&path).map_err(raise)?;
         table(lua, &read, &path.display().to_string())
     };
-    api.raw_set("config", lua.create_function(config)?)
+    api.raw_set("config", lua.create_function(config)?)?;
+    api.raw_set("with", lua.create_function(with)?)
+}
+
+/// A new table: `settings`, and over them those of `more`.
+fn with(lua: &Lua, (settings, more): (Table, Table)) -> mlua::Result<Table> {
+    let both = lua.create_table()?;
+    for table in [settings, more] {
+        for pair in table.pairs::<Value, Value>() {
+            let (key, value) = pair?;
+            both.raw_set(key, value)?;
+        }
+    }
+    Ok(both)
 }
 
 fn read(path: &Path) -> lapidary_core::Result<toml::Table> {

@@ -7,6 +7,8 @@ mod evaluation;
 mod guided;
 mod model;
 mod precomputed;
+mod prompt;
+mod propose;
 mod refined;
 mod run;
 mod search;
@@ -31,7 +33,8 @@ pub(crate) fn install(lua: &Lua, session: &Rc<Session>) -> mlua::Result<()> {
     component::install(lua, &lapidary, session)?;
     precomputed::install(lua, &lapidary, session)?;
     text::install(lua, &lapidary, session)?;
-    guided::install(lua, &lapidary, session)?;
+    prompt::install(lua, &lapidary, session)?;
+    guided::install(lua, &lapidary)?;
     refined::install(lua, &lapidary, session)?;
     evaluation::install(lua, &lapidary, session)?;
     search::install(lua, &lapidary, session)?;

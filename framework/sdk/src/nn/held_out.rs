@@ -45,15 +45,18 @@ impl HeldOut {
     }
 
     /// One less the area under the ROC curve: how often an item that a user had not has a higher score than the held-out
-    /// one; of equal scores, half. `scores` tells those of items i64 `[n,k]` for users i64 `[n]`, f32 `[n,k]`.
+    /// one; of equal scores, half. No number where a score is none.
+    ///
+    /// # Shapes
+    /// `users` f32 `[U,d]`, `items` f32 `[V,d]`.
     ///
     /// # Errors
-    /// What `scores` reports.
-    pub fn loss(&self, scores: impl Fn(&Tensor, &Tensor) -> Result<Tensor>) -> Result<f64> {
+    /// What libtorch reports.
+    pub fn loss(&self, users: &Tensor, items: &Tensor) -> Result<f64> {
         let mut lost = 0.0;
-        let users = self.users.f_split(BLOCK, 0)?;
-        for (users, items) in users.iter().zip(self.items.f_split(BLOCK, 0)?) {
-            let scores = scores(users, &items)?;
+        let numbers = self.users.f_split(BLOCK, 0)?;
+        for (user, item) in numbers.iter().zip(self.items.f_split(BLOCK, 0)?) {
+            let scores = scores(users, items, user, &item)?;
             if scores.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
                 return Ok(f64::NAN);
             }
@@ -66,4 +69,14 @@ impl HeldOut {
         }
         Ok(lost / (self.users.size1()? as f64 * OTHERS as f64))
     }
+}
+
+/// Scores f32 `[n,k]` of items i64 `[n,k]` for users i64 `[n]`.
+fn scores(users: &Tensor, items: &Tensor, user: &Tensor, item: &Tensor) -> Result<Tensor> {
+    let (n, k) = item.size2()?;
+    let p = users.f_index_select(0, user)?.f_unsqueeze(2)?;
+    let q = items
+        .f_index_select(0, &item.f_view([-1])?)?
+        .f_view([n, k, -1])?;
+    Ok(q.f_matmul(&p)?.f_squeeze_dim(2)?)
 }

@@ -1,5 +1,5 @@
 //! Layers that backbones are made of: parameters with names, linear maps, layer norms, dropout, attention, Transformer
-//! blocks; what components share that train by themselves: Adam over rows, triples for ranking, the best state so far; and checks of settings.
+//! blocks; what components share that train by themselves: Adam over rows, ranking until held-out items are ranked no better, the best state so far; and checks of settings.
 //! Optional: a component may as well call libtorch itself.
 
 mod attention;
@@ -13,6 +13,7 @@ mod input;
 mod layers;
 mod parameters;
 mod positions;
+mod ranker;
 mod sparse_adam;
 mod stack;
 mod triples;
@@ -26,11 +27,11 @@ pub use check::{
 };
 pub use dropout::dropout;
 pub use feed_forward::{Activation, FeedForward};
-pub use held_out::HeldOut;
 pub use input::check_input;
 pub use layers::{LayerNorm, Linear};
 pub use parameters::{Parameters, share};
 pub use positions::Positions;
+pub use ranker::{Passes, Ranker};
 pub use sparse_adam::{SparseAdam, sum_by_row};
 pub use stack::{Layer, Stack};
 pub use triples::{Interaction, RankingTask, Triples};

@@ -6,6 +6,9 @@ use rand::Rng;
 use crate::prelude::*;
 use crate::random::{Generator, permutation};
 
+/// Users of whom an interaction is held out, at most: more would tell hardly more and cost time every epoch.
+const MOST_HELD_OUT: usize = 10_000;
+
 /// Which items each user had.
 struct Had {
     /// Each user's items, rising, each once.
@@ -59,17 +62,12 @@ pub struct RankingTask {
 }
 
 impl RankingTask {
-    /// Holds out the last interaction of a `share` of the users that have another one, of at most `most`. Users that had
-    /// every item teach nothing and are left out.
+    /// Holds out the last interaction of a `share` of the users that have another one, of 10,000 at most. Users that had every
+    /// item teach nothing and are left out.
     ///
     /// # Errors
     /// When nothing is left to train on.
-    pub fn new(
-        histories: &Histories,
-        share: f64,
-        most: usize,
-        generator: &mut Generator,
-    ) -> Result<Self> {
+    pub fn new(histories: &Histories, share: f64, generator: &mut Generator) -> Result<Self> {
         let had = Had::new(histories);
         let ends = histories.of_users().map(<[usize]>::len).enumerate();
         let eligible: Vec<usize> = ends
@@ -80,7 +78,7 @@ impl RankingTask {
         let mut is_held_out = vec![false; had.of_users.len()];
         for place in permutation(generator, eligible.len())
             .into_iter()
-            .take(wanted.min(most))
+            .take(wanted.min(MOST_HELD_OUT))
         {
             is_held_out[eligible[place as usize]] = true;
         }
