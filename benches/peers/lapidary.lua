@@ -12,7 +12,8 @@ local settings = ({
   gru4rec = { dim = 64, layers = 1, dropout_embedding = 0.2, dropout_hidden = 0 },
 })[model]
 local base = lapidary.base_embedder(model, settings):fit(split, {
-  epochs = epochs, batch_size = lapidary.setting("batch_size", 256), learning_rate = 0.001, checkpoint_every = epochs,
+  epochs = epochs, batch_size = lapidary.setting("batch_size", 256), checkpoint_every = epochs,
+  learning_rate = lapidary.setting("learning_rate", 0.001),
   loss = lapidary.setting("loss", "cross_entropy"), negatives = lapidary.setting("negatives", 1),
   patience = every > 0 and lapidary.setting("patience", 6) or 0, validate_every = every > 0 and every or epochs,
   seed = lapidary.setting("seed", 1),

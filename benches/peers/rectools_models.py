@@ -35,6 +35,7 @@ class Epochs(Callback):
         if not self.every or epoch % self.every:
             return
         quality = self.validate(module)
+        print(f"epoch {epoch}: ndcg@10 {quality:.4f}", flush=True)
         self.curve.append([epoch, sum(self.clock.wall), sum(self.clock.cpu), quality])
         if quality > self.curve[self.best][3]:
             self.best = len(self.curve) - 1
@@ -78,6 +79,7 @@ def main():
     parser.add_argument("--validate-every", type=int, default=0, help="epochs between validations; 0: none")
     parser.add_argument("--patience", type=int, default=6, help="validations without a new best before it stops")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--learning-rate", type=float, default=0.001)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     seed_everything(given.seed)
@@ -93,7 +95,7 @@ def main():
         dropout_rate=0.2,
         session_max_len=given.max_len,
         batch_size=256,
-        lr=0.001,
+        lr=given.learning_rate,
         epochs=given.epochs,
         loss="softmax",
         get_trainer_func=lambda: Trainer(

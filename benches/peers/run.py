@@ -138,7 +138,8 @@ def curve(model, data, given, seed):
     with tempfile.TemporaryDirectory() as scratch:
         trained = Lapidary(model, data, given, Path(scratch))
         trained.run(
-            epochs=given.epochs, rank="false", validate_every=given.to_quality, patience=PATIENCE, seed=seed
+            epochs=given.epochs, rank="false", validate_every=given.to_quality, patience=PATIENCE, seed=seed,
+            learning_rate=given.learning_rate,
         )
         lines = next(trained.runs.glob("*/metrics.jsonl")).read_text().splitlines()
     seconds, points = 0.0, []
@@ -169,6 +170,7 @@ def to_quality(model, data, given, python):
     pairs = []
     for pair in range(given.pairs):
         more = ["--validate-every", given.to_quality, "--patience", PATIENCE, "--seed", pair + 1]
+        more += ["--learning-rate", given.learning_rate]
         theirs = peer("rectools", model, data, given, python, more)["curve"]
         best = max(theirs, key=lambda point: point[3])
         print(f"{data.name} {model}, pair {pair + 1} of {given.pairs}\n  rectools {json.dumps(best)} of {len(theirs)}", flush=True)
@@ -218,6 +220,7 @@ def main():
     arguments.add_argument("--epochs", type=int, default=2)
     arguments.add_argument("--batches", type=int, help="batches of an epoch of RecTools that are timed; all")
     arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--learning-rate", type=float, default=0.001, help="of both sides of --to-quality")
     arguments.add_argument(
         "--to-quality",
         type=int,
