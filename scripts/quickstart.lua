@@ -23,7 +23,8 @@ for _, attribute in ipairs(guided.attributes) do
 end
 
 -- 3. With each seed: a base embedding, its refinement of the same width, and a recommender on each.
-local base_runs, refined_runs, model = {}, {}, nil
+local base_runs, refined_runs = {}, {}
+local model ---@type lapidary.Model
 for seed = 1, seeds do
   local settings = lapidary.with(training, { seed = seed })
   local base = lapidary.base_embedder("sasrec", { dim = dim, layers = 2, heads = 2, dropout = 0.3 }):fit(split, settings)

@@ -12,7 +12,7 @@ mod sample_plugin;
 use lapidary_core::plugin::{Place, Registry};
 use lapidary_sdk::kinds::{Backbone, BackboneContext};
 use lapidary_sdk::{Kind, State};
-use lapidary_testkit::conformance::{self, both_ways};
+use lapidary_testkit::in_tests::{both_ways, case};
 use lapidary_testkit::library::{plugin_library, sample_library};
 use serde_json::json;
 use tch::{COptimizer, Device, Kind as DType, Tensor};
@@ -100,7 +100,7 @@ fn a_component_is_the_same_linked_in_and_loaded() {
     };
     assert_eq!(place(&linked), Place::Linked);
     assert!(matches!(place(&loaded), Place::Library(_)));
-    let case = conformance::case("backbone", "sample", json!({}));
+    let case = case("backbone", "sample", json!({}));
     both_ways(&sample_library(), &[case]);
     assert_eq!(trains(&loaded, "sample", 5), trains(&linked, "sample", 5));
 

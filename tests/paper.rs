@@ -81,6 +81,23 @@ fn every_ablation_runs() {
 }
 
 #[test]
+fn base_and_refined_are_searched_alike() {
+    let place = Place::new();
+    let config = place.path("tiny-experiment.toml");
+    std::fs::write(&config, CONFIG).unwrap();
+    let config = format!("config={}", config.display());
+    let settings = [&*config, "trials=3", "epochs=3", "min_epochs=1"];
+    let printed = place.print("scripts/paper/tune.lua", &settings);
+    assert!(printed.contains("best of validation: base 0."), "{printed}");
+    let run = place.latest_run();
+    for (table, setting) in [("base", "dropout"), ("refined", "alpha")] {
+        let written = std::fs::read_to_string(run.join(format!("tables/{table}.md"))).unwrap();
+        assert!(written.contains(setting), "{written}");
+        assert!(written.contains("learning_rate"), "{written}");
+    }
+}
+
+#[test]
 fn bases_are_held_against_popularity() {
     let place = Place::new();
     let config = CONFIG
@@ -127,7 +144,8 @@ fn no_experiment_is_left_out() {
             "ablations.lua",
             "base_vs_refined.lua",
             "published.lua",
-            "reasons.lua"
+            "reasons.lua",
+            "tune.lua"
         ],
         "add a new script to the tests above"
     );

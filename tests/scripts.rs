@@ -3,6 +3,8 @@
 
 #[path = "scripts/cold.rs"]
 mod cold;
+#[path = "scripts/components.rs"]
+mod components;
 #[path = "scripts/fine_tuning.rs"]
 mod fine_tuning;
 #[path = "scripts/prompts.rs"]
@@ -13,6 +15,8 @@ mod reasons;
 mod search;
 #[path = "../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
+#[path = "scripts/sweep.rs"]
+mod sweep;
 
 mod place;
 
@@ -115,13 +119,16 @@ fn no_script_is_left_out() {
         scripts,
         [
             "attributes.lua",
+            "base.lua",
             "cold_start.lua",
             "compare.lua",
             "fine_tune.lua",
+            "own_components.lua",
             "quickstart.lua",
             "reducers.lua",
             "search.lua",
-            "server.lua"
+            "server.lua",
+            "sweep.lua"
         ],
         "add a new script to the tests above"
     );
@@ -374,7 +381,7 @@ fn a_dry_run_computes_nothing_and_finds_mistakes() {
         ("lapidary.refine { base = base, dim = 4 }", "give a reducer"),
         (
             "lapidary.refine { base = base, alpha = -1 }",
-            "refine, alpha",
+            "refine: `alpha`: must be a number above 0",
         ),
         ("base.model:recommend('nobody')", "nobody"),
     ] {

@@ -21,6 +21,7 @@ local function base_of(dim, seed)
 end
 
 -- The first way is the one that the others change; `guided` and `reducer` can be left out by `false`.
+---@type any[][]
 local ways = {
   { "refined", {} },
   { "guided only", { reducer = false, dim = #guided.attributes, reduced_dim = 0, users = "backbone" } },

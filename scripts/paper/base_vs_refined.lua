@@ -56,7 +56,7 @@ for seed = 1, seeds do
   local base = embedder:fit(split, lapidary.with(tuned.base_training, { seed = seed }))
   for number, way in ipairs(ways) do
     local start = way[2]
-    local model = base
+    local model = base ---@type any
     if start then
       model = lapidary.backbone(backbone, tuned.backbone):fit(split, start(base), lapidary.with(tuned.training, { seed = seed }))
     end

@@ -13,7 +13,7 @@ local llm = lapidary.llm("local", { model = lapidary.setting("model", "smollm2-1
 local guided = lapidary.prompt("score_phrases", { attributes = config.attributes }):score(llm, split)
 
 -- Each attribute and the category that it tells best from the others; 0.5 is chance.
-local best = {}
+local best = {} ---@type table<string, any>
 for _, found in ipairs(guided:agreement { least = lapidary.setting("least", 20) } or {}) do
   local known = best[found.attribute]
   if not known or found.auc > known.auc then best[found.attribute] = found end

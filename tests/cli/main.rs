@@ -1,13 +1,19 @@
 //! The `lapidary` program from outside: commands, exit codes, the forms of `JSON.md`, signals, closed pipes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod collect;
 mod components;
 mod data;
 mod films;
+mod log;
+mod messages;
+mod past;
 mod reasons;
+mod repl;
 mod runs;
 #[path = "../../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
+mod watch;
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
@@ -113,8 +119,16 @@ fn every_command_explains_itself() {
     let at = folder();
     let commands = [
         "run",
+        "repl",
+        "runs",
+        "runs list",
+        "runs show",
+        "runs compare",
+        "runs rm",
+        "runs gc",
         "recommend",
         "explain",
+        "report",
         "plugins",
         "describe",
         "data",

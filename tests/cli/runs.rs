@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-fn script(text: &str) -> TempDir {
+pub fn script(text: &str) -> TempDir {
     let at = folder();
     fs::write(at.path().join("script.lua"), text).unwrap();
     at
 }
 
 /// The folders of all runs, oldest first.
-fn run_folders(at: &TempDir) -> Vec<PathBuf> {
+pub fn run_folders(at: &TempDir) -> Vec<PathBuf> {
     let entries = fs::read_dir(at.path().join("runs")).unwrap();
     let mut folders: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
     folders.sort_by_key(|folder| {
@@ -26,11 +26,11 @@ fn run_folders(at: &TempDir) -> Vec<PathBuf> {
     folders
 }
 
-fn run_json(folder: &Path) -> Value {
+pub fn run_json(folder: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(folder.join("run.json")).unwrap()).unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill")
         .args([&format!("-{name}"), &child.id().to_string()])
         .status();
@@ -38,7 +38,7 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// Waits, but not for ever: a program that does not stop fails the test.
-fn wait(mut child: Child) -> (ExitStatus, String) {
+pub fn wait(mut child: Child) -> (ExitStatus, String) {
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begun.elapsed() > Duration::from_secs(120) {
@@ -51,7 +51,7 @@ fn wait(mut child: Child) -> (ExitStatus, String) {
     (output.status, String::from_utf8(output.stderr).unwrap())
 }
 
-fn start(at: &TempDir) -> Child {
+pub fn start(at: &TempDir) -> Child {
     lapidary(at)
         .args(["run", "script.lua", "--device", "cpu"])
         .stdout(Stdio::piped())
@@ -61,7 +61,7 @@ fn start(at: &TempDir) -> Child {
 }
 
 /// Waits until the script printed a line.
-fn wait_for_line(child: &mut Child) {
+pub fn wait_for_line(child: &mut Child) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
@@ -228,6 +228,12 @@ const TRAIN: &str = "
 
 fn training() -> TempDir {
     let at = script(TRAIN);
+    tiny_data(&at);
+    at
+}
+
+/// `tiny.toml`, a data set of 40 users and 24 items.
+pub fn tiny_data(at: &TempDir) {
     let spec = "name = 'tiny'\nformat = 'table'\ninteractions = 'rows.tsv'\n\
                 [columns]\nuser = 'user'\nitem = 'item'\ntime = 'time'\n";
     fs::write(at.path().join("tiny.toml"), spec).unwrap();
@@ -242,7 +248,6 @@ fn training() -> TempDir {
         }
     }
     fs::write(at.path().join("rows.tsv"), rows).unwrap();
-    at
 }
 
 /// Number and values of the epochs in a run's `metrics.jsonl`; the values include the time that each took.

@@ -1,5 +1,5 @@
 //! Compiles plugins with one fault each.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, dead_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

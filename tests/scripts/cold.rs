@@ -64,7 +64,7 @@ fn held_out_items_are_asked_for_and_nowhere_else() {
             ),
             (
                 "data:leave_one_out { hold_out_items = 1 }",
-                "1 is no share of the items",
+                "must be a share of the items, from 0 to below 1, found 1",
             ),
             (
                 "data:leave_one_out { hold_out = 0.1 }",

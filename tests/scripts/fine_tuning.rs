@@ -102,7 +102,7 @@ fn what_cannot_be_fine_tuned_is_refused() {
         ),
         (
             "prompt:fine_tune(llm, split, guided, { rank = 0 })",
-            "fine_tune.rank: must be at least 1",
+            "`rank`: must be at least 1",
         ),
         (
             "settings.targets = { 'q_porj' } prompt:fine_tune(llm, split, guided, settings)",

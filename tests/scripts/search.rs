@@ -82,7 +82,7 @@ fn a_trial_that_diverges_is_told_and_the_others_go_on() {
         assert(worst.failed:find("not finite in epoch"), worst.failed)
         local wrong = { space = { x = { 1 } }, metric = "map@7", run = function() return base end }
         local _, message = pcall(lapidary.search, wrong)
-        assert(tostring(message):find("`map@7` was not computed on validation, only `ndcg@10`"), tostring(message))
+        assert(tostring(message):find("`map@7` is not computed on validation, only `ndcg@10`"), tostring(message))
         "#,
     );
     assert_eq!(failed, None);

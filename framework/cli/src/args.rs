@@ -1,10 +1,24 @@
 //! The command line.
 
+mod check_plugin;
+mod export;
+mod new;
+mod repl;
+mod report;
+mod runs;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use lapidary_core::data::CaseSet;
 use lapidary_sdk::Kind;
+
+pub use check_plugin::CheckPlugin;
+pub use export::{Export, Serving, Tables, Which};
+pub use new::{Language, New, NewPlugin};
+pub use repl::Repl;
+pub use report::{Form, Report};
+pub use runs::{Among, Collect, Compare, Named, Of, Remove, Runs, RunsCommand};
 
 /// Guided embedding refinement for sequential recommenders: experiments in Lua, components as plugins, libtorch below.
 #[derive(Debug, Parser)]
@@ -16,6 +30,18 @@ pub struct Arguments {
     /// Show no progress.
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// What standard error is written as: text for people, or json, an object a line, for programs.
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    pub log: Log,
+}
+
+/// The form of standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Log {
+    /// Text.
+    Text,
+    /// JSON lines.
+    Json,
 }
 
 const AFTER: &str = "\
@@ -27,14 +53,30 @@ Environment: LAPIDARY_PLUGIN_PATH and LAPIDARY_MODELS (folders, separated by `:`
 pub enum Command {
     /// Run a Lua script; what it computed before is loaded, not computed again.
     Run(Run),
+    /// Type Lua and see what comes of it: with history, completion and help, in the sandbox of a script.
+    Repl(Repl),
+    /// See what ran: list, show, compare and remove runs, and collect what none of them refers to.
+    Runs(Runs),
     /// Recommend items to a user, with a model of a finished run.
     Recommend(Recommend),
     /// Explain why a model of a finished run recommends an item, attribute by attribute.
     Explain(Explain),
+    /// Show what runs left: a page, Markdown or CSV, of one run or of several side by side.
+    Report(Report),
+    /// Write tables of a finished run, or its model for serving, for other programs.
+    #[command(subcommand)]
+    Export(Export),
     /// List the components of all plugins, and the files that were refused.
     Plugins(Plugins),
     /// Show a component's settings: types, defaults, ranges, help.
     Describe(Describe),
+    /// Begin something of your own.
+    #[command(subcommand)]
+    New(New),
+    /// Check that a plugin keeps what its kind promises, and say what to mend where it does not.
+    CheckPlugin(CheckPlugin),
+    /// Write annotations for editors: completion and checks of every function and every setting.
+    Annotations(Annotations),
     /// Import and inspect data sets.
     #[command(subcommand)]
     Data(Data),
@@ -70,11 +112,14 @@ pub struct Run {
     #[arg(long, default_value = "auto", value_parser = device)]
     pub device: String,
     /// Seed of everything that the script gives no seed of its own.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", value_parser = seed)]
     pub seed: Option<u64>,
     /// Check settings, files, names and shapes without computing anything.
     #[arg(long)]
     pub dry_run: bool,
+    /// Run again whenever the script, a file that it read, a Lua component or a plugin changes, until Ctrl-C.
+    #[arg(long)]
+    pub watch: bool,
     #[command(flatten)]
     pub search: Search,
     /// Folder in which each run makes a folder of its own.
@@ -83,15 +128,17 @@ pub struct Run {
     #[command(flatten)]
     pub keep: Keep,
     /// Threads of libtorch; without it, as many as there are cores.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=4096))]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<i32>,
 }
 
 /// Which model of which run is asked, and for whom.
 #[derive(Args, Debug)]
 pub struct Ask {
-    /// The folder of a finished run, such as runs/quickstart-20260131-174502.
+    /// A finished run: its folder, its name, or the beginning of its name.
     pub run: PathBuf,
+    #[command(flatten)]
+    pub among: Among,
     /// The user, by the data set's identifier.
     #[arg(long, value_name = "ID")]
     pub user: String,
@@ -163,6 +210,16 @@ pub struct Describe {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `lapidary annotations`
+#[derive(Args, Debug)]
+pub struct Annotations {
+    /// The folder in which `lapidary.lua` is written; name it in the editor's `workspace.library`.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub search: Search,
 }
 
 /// `lapidary data`
@@ -243,14 +300,26 @@ fn step(text: &str) -> Result<(String, f64), String> {
     }
 }
 
-fn count(text: &str) -> Result<usize, String> {
+fn threads(text: &str) -> Result<i32, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|n| (1..=4096).contains(n));
+    number.ok_or_else(|| "expected a whole number from 1 to 4096".to_owned())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|n| *n <= i64::MAX as u64);
+    number.ok_or_else(|| "expected a whole number of at least 0".to_owned())
+}
+
+pub(crate) fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
         Ok(n) => Ok(n),
     }
 }
 
-fn case_set(text: &str) -> Result<CaseSet, String> {
+pub(crate) fn case_set(text: &str) -> Result<CaseSet, String> {
     [CaseSet::Valid, CaseSet::Test]
         .into_iter()
         .find(|set| set.name() == text)

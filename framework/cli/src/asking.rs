@@ -2,30 +2,73 @@
 
 use std::path::Path;
 
+use lapidary_core::Error;
 use lapidary_core::artefact::Store;
+use lapidary_core::data::Dataset;
 use lapidary_core::pipeline::{KeptModel, KeptRun, Recommender, Reopened};
 use lapidary_core::rank::Query;
 use lapidary_core::reason::Steer;
-use lapidary_core::{Error, suggest};
 use serde::Serialize;
 
-use crate::args::Ask;
+use crate::args::{Ask, Keep, Search};
 use crate::failure::Failure;
-use crate::{components, output};
+use crate::{components, finding, output};
+
+/// A model of a finished run.
+pub struct Opened {
+    /// The model with what it was trained on.
+    pub reopened: Reopened,
+    /// How the run names it.
+    pub model: KeptModel,
+    /// What is said of the run's other models.
+    others: Option<String>,
+}
+
+/// Opens the model of that fingerprint, or the run's last that has attributes.
+///
+/// # Errors
+/// What the user must be told; what the command line names and nobody has is wrong use.
+pub fn open(
+    run: &Path,
+    model: Option<&str>,
+    search: &Search,
+    keep: &Keep,
+) -> Result<Opened, Failure> {
+    let run = KeptRun::open(run)?;
+    let (model, others) = choose(run.models()?, model)?;
+    if !keep.store.is_dir() {
+        let text = format!("--store {}: no such folder", keep.store.display());
+        return Err(Failure::usage(text).hint("name the store that the run used"));
+    }
+    let store = Store::open(&keep.store)?;
+    let script = run.script().and_then(Path::parent);
+    let found = components::load(search, script.unwrap_or(Path::new(".")))?;
+    let reopened = run.reopen(&model, &store, &found.registry, tch::Device::Cpu)?;
+    Ok(Opened {
+        reopened,
+        model,
+        others,
+    })
+}
+
+impl Opened {
+    /// Says on standard error that the run has other models that could have been asked.
+    pub fn remark(&self) {
+        if let Some(others) = &self.others {
+            output::remark(others);
+        }
+    }
+}
 
 /// Who asks what.
 pub struct Asking {
-    reopened: Reopened,
-    /// The model.
-    pub model: KeptModel,
+    opened: Opened,
     /// How the user is moved.
     pub steer: Steer,
     user: String,
     number: u32,
     before: Option<lapidary_core::data::CaseSet>,
     run: std::path::PathBuf,
-    /// What is said of the run's other models.
-    others: Option<String>,
 }
 
 /// The same at the head of an answer in JSON.
@@ -46,39 +89,31 @@ impl Asking {
     /// # Errors
     /// What the user must be told; what the command line names and nobody has is wrong use.
     pub fn open(ask: &Ask) -> Result<Self, Failure> {
-        let run = KeptRun::open(folder(&ask.run)?)?;
-        let (model, others) = choose(run.models()?, ask.model.as_deref())?;
-        if !ask.keep.store.is_dir() {
-            let text = format!("--store {}: no such folder", ask.keep.store.display());
-            return Err(Failure::usage(text).hint("name the store that the run used"));
-        }
-        let store = Store::open(&ask.keep.store)?;
-        let found = components::load(&ask.search)?;
-        let reopened = run.reopen(&model, &store, &found.registry, tch::Device::Cpu)?;
+        let folder = finding::find(&ask.run, &ask.among.runs)?;
+        let opened = open(&folder, ask.model.as_deref(), &ask.search, &ask.keep)?;
+        let reopened = &opened.reopened;
         let number = reopened.data.find_user(&ask.user);
         let steer = Steer(ask.steer.iter().cloned().collect());
         let checked = steer.check(&reopened.recommender.attributes);
         checked.map_err(|error| Failure::from(error).into_usage())?;
         Ok(Self {
             number: number.map_err(|error| Failure::from(error).into_usage())?,
-            reopened,
-            model,
+            opened,
             steer,
-            others,
             user: ask.user.clone(),
             before: ask.before,
-            run: std::path::absolute(&ask.run).unwrap_or_else(|_| ask.run.clone()),
+            run: std::path::absolute(&folder).unwrap_or(folder),
         })
     }
 
     /// The model.
     pub fn recommender(&self) -> &Recommender {
-        &self.reopened.recommender
+        &self.opened.reopened.recommender
     }
 
     /// What it was trained on.
     pub fn split(&self) -> &lapidary_core::data::Split {
-        &self.reopened.split
+        &self.opened.reopened.split
     }
 
     /// The user with their history.
@@ -97,7 +132,7 @@ impl Asking {
     /// # Errors
     /// When there is none.
     pub fn item(&self, id: &str) -> Result<u32, Failure> {
-        let found = self.reopened.data.find_item(id);
+        let found = self.opened.reopened.data.find_item(id);
         found.map_err(|error| Failure::from(error).into_usage())
     }
 
@@ -106,15 +141,17 @@ impl Asking {
     /// # Errors
     /// When the stored data cannot be read.
     pub fn named(&self, item: u32) -> Result<(String, String), Failure> {
-        let data = &self.reopened.data;
-        Ok((data.item_id(item)?, data.item(item)?.label()))
+        named(self.data(), item)
+    }
+
+    /// The data set.
+    pub fn data(&self) -> &Dataset {
+        &self.opened.reopened.data
     }
 
     /// Says on standard error that the run has other models that could have been asked.
     pub fn remark(&self) {
-        if let Some(others) = &self.others {
-            output::remark(others);
-        }
+        self.opened.remark();
     }
 
     /// Head of an answer in JSON.
@@ -122,8 +159,8 @@ impl Asking {
         Head {
             format: output::FORMAT,
             run: &self.run,
-            model: self.model.fingerprint.as_str(),
-            backbone: &self.model.backbone,
+            model: self.opened.model.fingerprint.as_str(),
+            backbone: &self.opened.model.backbone,
             user: &self.user,
             before: self.before.map(|set| set.name()),
             steer: &self.steer,
@@ -136,7 +173,7 @@ impl Asking {
             fingerprint,
             backbone,
             ..
-        } = &self.model;
+        } = &self.opened.model;
         let user = &self.user;
         let mut text = format!("User {user}, model {} ({backbone})", fingerprint.short());
         if let Some(set) = self.before {
@@ -149,33 +186,19 @@ impl Asking {
     }
 }
 
-/// The folder, if it is one; else the nearest beside it.
-fn folder(run: &Path) -> Result<&Path, Failure> {
-    if run.is_dir() {
-        return Ok(run);
-    }
-    let parent = run.parent().filter(|p| !p.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    let wanted = run.file_name().unwrap_or_default().to_string_lossy();
-    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
-    let folders = entries.filter(|entry| entry.path().join("run.json").is_file());
-    let names = folders.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let nearest = suggest::nearest(&wanted, &names.collect::<Vec<_>>());
-    let failure = Failure::usage(format!("{}: no such run", run.display()));
-    if nearest.is_empty() {
-        return Err(failure.hint("name the folder that `lapidary run` made below runs/"));
-    }
-    let near = nearest
-        .iter()
-        .map(|n| run.with_file_name(n).display().to_string());
-    Err(failure.hint(format!(
-        "did you mean {}?",
-        near.collect::<Vec<_>>().join(", ")
-    )))
+/// Identifier and name of an item.
+///
+/// # Errors
+/// When the stored data cannot be read.
+pub fn named(data: &Dataset, item: u32) -> Result<(String, String), Failure> {
+    Ok((data.item_id(item)?, data.item(item)?.label()))
 }
 
 /// The model of that fingerprint, or the last that has attributes, or the last; and what is to be said of others.
-fn choose(
+///
+/// # Errors
+/// When the run has no such model.
+pub fn choose(
     models: Vec<KeptModel>,
     wanted: Option<&str>,
 ) -> Result<(KeptModel, Option<String>), Failure> {

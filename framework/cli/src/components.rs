@@ -1,8 +1,10 @@
 //! The components that a command may name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use lapidary_core::files::Stamp;
 use lapidary_core::plugin::{Entry, Place, Refused, Registry, Report, SearchPath};
+use lapidary_script::components;
 use serde::Serialize;
 
 use crate::args::Search;
@@ -18,11 +20,12 @@ pub struct Found {
     pub report: Report,
 }
 
-/// Loads all plugins; those that cannot be used are refused and the others still load.
+/// Loads all plugins, then the Lua components of the same folders and of `components/` at or above the folder `near`; those
+/// that cannot be used are refused and the others still load.
 ///
 /// # Errors
 /// When a folder of `--plugin-dir` is not there, or a component that is linked in cannot be used.
-pub fn load(search: &Search) -> Result<Found, Failure> {
+pub fn load(search: &Search, near: &Path) -> Result<Found, Failure> {
     if let Some(dir) = search.plugin_dir.iter().find(|dir| !dir.is_dir()) {
         let message = format!("--plugin-dir {}: no such folder", dir.display());
         return Err(Failure::usage(message));
@@ -30,13 +33,51 @@ pub fn load(search: &Search) -> Result<Found, Failure> {
     let mut registry = Registry::empty();
     registry.add_linked()?;
     let path = SearchPath::new(&search.plugin_dir);
-    let folders = path.folders().to_vec();
-    let report = registry.load_dirs(path);
+    let folders = with_near(path.folders(), near);
+    let mut report = registry.load_dirs(path);
+    for folder in &folders {
+        components::add(&mut registry, folder, &mut report);
+    }
     Ok(Found {
         registry,
         folders,
         report,
     })
+}
+
+/// As [`load`], for commands without a script: `near` is the working directory.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_here(search: &Search) -> Result<Found, Failure> {
+    load(search, Path::new("."))
+}
+
+fn with_near(folders: &[PathBuf], near: &Path) -> Vec<PathBuf> {
+    let mut all = folders.to_vec();
+    all.extend(components::folder_near(near).filter(|folder| !folders.contains(folder)));
+    all
+}
+
+/// The files that [`load`] reads, each as it is now: another answer means that loading again may give other components.
+pub fn files(search: &Search, near: &Path) -> Vec<(PathBuf, Stamp)> {
+    let folders = with_near(SearchPath::new(&search.plugin_dir).folders(), near);
+    let entries = folders
+        .iter()
+        .flat_map(std::fs::read_dir)
+        .flatten()
+        .flatten();
+    let paths = entries.map(|entry| entry.path());
+    let wanted = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|e| e == "so" || e == "dylib" || e == "lua")
+    };
+    let stamped = paths
+        .filter(wanted)
+        .filter_map(|path| Some((path.clone(), Stamp::of(&path).ok()?)));
+    let mut all: Vec<_> = stamped.collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
 }
 
 /// Where a component is from, in JSON.

@@ -1,14 +1,19 @@
-//! Progress of long stages on standard error: bars on a terminal, now and then a line elsewhere.
+//! Progress of long stages on standard error: bars on a terminal, now and then a line elsewhere, JSON where it is asked for.
+
+mod lines;
 
 use std::collections::HashMap;
-use std::fmt::{self, Write as _};
-use std::io::{self, IsTerminal, Write};
+use std::fmt;
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use lapidary_core::progress::{self, Display};
+
+use crate::log_lines;
+use lines::{Json, Lines, Text};
 
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
 
@@ -17,14 +22,16 @@ pub fn install(quiet: bool) {
     if quiet {
         return;
     }
-    if io::stderr().is_terminal() {
+    if log_lines::is_on() {
+        progress::install(Box::new(Lines::new(&Json)));
+    } else if io::stderr().is_terminal() {
         let bars = BARS.get_or_init(MultiProgress::new).clone();
         progress::install(Box::new(Bars {
             bars,
             stages: Stages::default(),
         }));
     } else {
-        progress::install(Box::new(Lines::default()));
+        progress::install(Box::new(Lines::new(&Text)));
     }
 }
 
@@ -129,115 +136,9 @@ fn rate_text(rate: f64) -> String {
     format!("{rate:.*}/s", usize::from(rate < 100.0))
 }
 
-/// How often a stage may write a line.
-const PAUSE: Duration = Duration::from_secs(5);
-
-#[derive(Default)]
-struct Lines(Stages<Line>);
-
-struct Line {
-    what: String,
-    total: u64,
-    begun: Instant,
-    said: Instant,
-    told: bool,
-    done: u64,
-    note: String,
-}
-
-impl Display for Lines {
-    fn begin(&self, what: &str, total: u64) -> u64 {
-        let now = Instant::now();
-        self.0.add(Line {
-            what: what.to_owned(),
-            total,
-            begun: now,
-            said: now,
-            told: false,
-            done: 0,
-            note: String::new(),
-        })
-    }
-
-    fn update(&self, stage: u64, done: u64, note: &str) {
-        if let Some(line) = self.0.lock().get_mut(&stage) {
-            line.done = done;
-            note.clone_into(&mut line.note);
-            if line.said.elapsed() >= PAUSE {
-                line.said = Instant::now();
-                line.told = true;
-                tell(&line.text(line.begun.elapsed()));
-            }
-        }
-    }
-
-    fn end(&self, stage: u64) {
-        let line = self.0.lock().remove(&stage);
-        // A short stage says nothing; one that spoke also says where it ended.
-        if let Some(line) = line.filter(|line| line.told) {
-            tell(&line.text(line.begun.elapsed()));
-        }
-    }
-}
-
-impl Line {
-    /// `train: 34 of 200 (17 %), 3.2/s, 52 seconds left, loss 0.12`
-    fn text(&self, elapsed: Duration) -> String {
-        let rate = self.done as f64 / elapsed.as_secs_f64().max(1e-9);
-        let mut text = format!("{}: {}", self.what, self.done);
-        // Writing to a String cannot fail.
-        if self.total > 0 {
-            let share = 100.0 * self.done as f64 / self.total as f64;
-            let _ = write!(text, " of {} ({share:.0} %)", self.total);
-        }
-        if rate > 0.0 {
-            let _ = write!(text, ", {}", rate_text(rate));
-        }
-        if rate > 0.0 && self.done < self.total {
-            let left = (self.total - self.done) as f64 / rate;
-            if let Ok(left) = Duration::try_from_secs_f64(left.round()) {
-                let _ = write!(text, ", {} left", HumanDuration(left));
-            }
-        }
-        if !self.note.is_empty() {
-            let _ = write!(text, ", {}", self.note);
-        }
-        text
-    }
-}
-
-fn tell(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn line(total: u64, done: u64, note: &str) -> Line {
-        let now = Instant::now();
-        Line {
-            what: "train".to_owned(),
-            total,
-            begun: now,
-            said: now,
-            told: false,
-            done,
-            note: note.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_line_tells_rate_and_time_left() {
-        let ten = Duration::from_secs(10);
-        assert_eq!(
-            line(200, 32, "loss 0.12").text(ten),
-            "train: 32 of 200 (16 %), 3.2/s, 53 seconds left, loss 0.12"
-        );
-        assert_eq!(line(0, 5000, "").text(ten), "train: 5000, 500/s");
-        assert_eq!(line(10, 0, "").text(ten), "train: 0 of 10 (0 %)");
-        assert_eq!(line(10, 10, "").text(ten), "train: 10 of 10 (100 %), 1.0/s");
-    }
 
     #[test]
     fn the_bars_templates_are_sound() {

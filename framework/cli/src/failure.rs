@@ -2,6 +2,10 @@
 
 use std::io::Write;
 
+use serde_json::json;
+
+use crate::log_lines;
+
 /// Why a command did not do its work.
 #[derive(Debug)]
 pub struct Failure {
@@ -49,6 +53,11 @@ impl Failure {
 
     /// Tells the user, and returns the exit code.
     pub fn report(&self) -> i32 {
+        if log_lines::is_on() && !self.message.is_empty() {
+            let more = json!({"code": self.code, "message": self.message, "hint": self.hint});
+            log_lines::write("error", "failure", more);
+            return self.code;
+        }
         let mut err = std::io::stderr().lock();
         // There is nobody left to tell when standard error is closed.
         if !self.message.is_empty() {
@@ -104,11 +113,11 @@ pub fn install_panic_hook() {
             .location()
             .map(|l| format!(" ({}:{})", l.file(), l.line()));
         let message = info.payload_as_str().unwrap_or("no message");
-        let _ = writeln!(
-            std::io::stderr(),
-            "error: internal error: {message}{}\nhint: this is a fault of Lapidary; RUST_BACKTRACE=1 shows more for a report",
-            place.unwrap_or_default()
-        );
+        let text = format!("internal error: {message}{}", place.unwrap_or_default());
+        let fault = Failure::failed(text);
+        fault
+            .hint("this is a fault of Lapidary; RUST_BACKTRACE=1 shows more for a report")
+            .report();
     }));
 }
 

@@ -8,11 +8,15 @@ mod commands;
 mod components;
 mod display;
 mod doctor;
+mod drawing;
 mod failure;
+mod finding;
+mod log_lines;
 mod logs;
 mod output;
 mod places;
 mod reasons;
+mod report;
 mod settings;
 mod signals;
 

@@ -3,9 +3,12 @@
 use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::display;
 use crate::failure::Failure;
+use crate::log_lines;
 
 const VARIABLE: &str = "LAPIDARY_LOG";
 
@@ -22,6 +25,11 @@ pub fn install() -> Result<(), Failure> {
             Failure::usage(format!("{VARIABLE}: `{text}`: {error}"))
                 .hint("use error, warn, info, debug or trace, or module=level, separated by commas")
         })?;
+    if log_lines::is_on() {
+        let lines = tracing_subscriber::registry().with(filter);
+        lines.with(log_lines::Lines).init();
+        return Ok(());
+    }
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())

@@ -3,8 +3,10 @@
 use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::failure::Failure;
+use crate::log_lines;
 
 /// Version of the forms in `JSON.md`; grows when a key changes its meaning or goes away.
 pub const FORMAT: u32 = 1;
@@ -72,5 +74,8 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
 
 /// Writes a line to standard error; when that is closed, there is nobody to tell.
 pub fn remark(line: &str) {
+    if log_lines::is_on() {
+        return log_lines::write("info", "remark", json!({"message": line}));
+    }
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,13 +1,11 @@
 //! Ctrl-C and the wish to terminate: the first asks the work to stop, the second ends the program.
 
-use std::io::Write;
-
 use lapidary_core::interrupt;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::display;
 use crate::failure::Failure;
+use crate::{display, output};
 
 /// Starts to listen. SIGHUP stays as it was, so that `nohup` works.
 ///
@@ -27,7 +25,7 @@ pub fn listen() -> Result<(), Failure> {
                 // Said now: what ends at once must not wait for whoever holds standard error.
                 let text = "stopping at the next safe point; once more ends at once and leaves `running` in run.json; \
                             the same command resumes either way";
-                let _ = writeln!(std::io::stderr(), "{text}");
+                output::remark(text);
             });
         }
     };

@@ -66,7 +66,7 @@ pub enum Error {
         message: String,
     },
     /// libtorch refused an operation.
-    #[error("tensor operation failed: {0}")]
+    #[error("tensor operation failed: {}", crate::torch_words::plain(&.0.to_string()))]
     Tensor(#[from] tch::TchError),
     /// A tensor does not have the shape or type that is needed.
     #[error("{what}: expected {expected}, found {found}")]

@@ -1,7 +1,7 @@
 //! Files and folders that appear whole: written beside their place, brought to the disk, then moved there by one rename.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -25,6 +25,29 @@ pub fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<(
     sync(&new)?;
     new.persist(path).map_err(|e| Error::io(path)(e.error))?;
     sync(folder)
+}
+
+/// What tells a file from an edited or replaced one without reading it: device, number, size, and time of the last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    pub(crate) file: (u64, u64),
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// The file's stamp now; the same for every path that leads to it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when there is no such file.
+    pub fn of(path: &Path) -> Result<Self> {
+        let found = fs::metadata(path).map_err(Error::io(path))?;
+        Ok(Self {
+            file: (found.dev(), found.ino()),
+            size: found.size(),
+            changed: (found.mtime(), found.mtime_nsec()),
+        })
+    }
 }
 
 /// Makes a folder that is not there yet. `write` fills an empty one beside the place: nobody sees half of it, also after
@@ -57,6 +80,33 @@ pub(crate) fn publish_by<T>(
     let _ = new.keep();
     sync(above)?;
     Ok(written)
+}
+
+/// Removes a file, a link, or a folder with all that it holds.
+///
+/// # Errors
+/// [`Error::Io`] when something cannot be removed.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    let is_folder = fs::symlink_metadata(path)
+        .map_err(Error::io(path))?
+        .is_dir();
+    let removed = match is_folder {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    };
+    removed.map_err(Error::io(path))
+}
+
+/// Bytes of a file, or of all files below a folder; links are not followed, and what cannot be read counts nothing.
+pub(crate) fn bytes_below(path: &Path) -> u64 {
+    match fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => {
+            let entries = fs::read_dir(path).into_iter().flatten().flatten();
+            entries.map(|entry| bytes_below(&entry.path())).sum()
+        }
+        Ok(about) => about.len(),
+        Err(_) => 0,
+    }
 }
 
 /// Names what is being written; `mode` is what any new file or folder has, less the umask.

@@ -1,6 +1,6 @@
 //! Progress of long stages. The program installs a [`Display`]; without one nothing is shown.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -40,38 +40,95 @@ pub fn write_line(line: &str) {
 }
 
 thread_local! {
-    static RUNNING: Cell<u32> = const { Cell::new(0) };
+    /// The stage of this thread that is shown.
+    static SHOWN: RefCell<Option<Shown>> = const { RefCell::new(None) };
+}
+
+/// A shown stage as it was last told.
+struct Shown {
+    id: u64,
+    done: u64,
+    note: String,
 }
 
 /// A running stage; dropping it ends it.
 pub struct Stage {
+    what: String,
+    total: u64,
+    /// None where another is shown.
     id: Option<u64>,
 }
 
-/// Begins a stage of `total` units (0: unknown). A stage within another one of the same thread is not shown: the outer
-/// one tells how far the work is.
+/// Begins a stage of `total` units (0: unknown). A stage within another one of the same thread is told in the remark of the
+/// outer one, which says how far the work is.
 pub fn begin(what: &str, total: u64) -> Stage {
-    let outer = RUNNING.replace(RUNNING.get() + 1);
-    let display = DISPLAY.get().filter(|_| outer == 0);
+    let is_shown = SHOWN.with_borrow(Option::is_some);
+    let display = DISPLAY.get().filter(|_| !is_shown);
+    let id = display.map(|d| d.begin(what, total));
+    if let Some(id) = id {
+        let (done, note) = (0, String::new());
+        SHOWN.set(Some(Shown { id, done, note }));
+    }
     Stage {
-        id: display.map(|d| d.begin(what, total)),
+        what: what.to_owned(),
+        total,
+        id,
     }
 }
 
 impl Stage {
     /// `done` units are finished.
     pub fn update(&self, done: u64, note: &str) {
-        if let (Some(d), Some(id)) = (DISPLAY.get(), self.id) {
-            d.update(id, done, note);
-        }
+        let Some(display) = DISPLAY.get() else {
+            return;
+        };
+        SHOWN.with_borrow_mut(|shown| {
+            let Some(shown) = shown else { return };
+            if self.id.is_none() {
+                let inner = self.inner(&shown.note, done);
+                return display.update(shown.id, shown.done, &inner);
+            }
+            shown.done = done;
+            note.clone_into(&mut shown.note);
+            display.update(shown.id, done, note);
+        });
+    }
+
+    /// The outer stage's remark, and how far this one within it is.
+    fn inner(&self, outer: &str, done: u64) -> String {
+        let comma = if outer.is_empty() { "" } else { ", " };
+        let of = match self.total {
+            0 => String::new(),
+            total => format!(" of {total}"),
+        };
+        format!("{outer}{comma}{} {done}{of}", self.what)
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        RUNNING.set(RUNNING.get().saturating_sub(1));
         if let (Some(d), Some(id)) = (DISPLAY.get(), self.id) {
+            SHOWN.set(None);
             d.end(id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_within_another_stands_in_its_remark() {
+        let stage = |total| Stage {
+            what: "validation".to_owned(),
+            total,
+            id: None,
+        };
+        assert_eq!(
+            stage(256).inner("epoch 2, loss 0.1234", 34),
+            "epoch 2, loss 0.1234, validation 34 of 256"
+        );
+        assert_eq!(stage(0).inner("", 34), "validation 34");
     }
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::rank::{Measure, Metric};
+use crate::settings::{self, OutOfRange, out_of_range};
 
 /// Draws in a row that may give a trial which is there already, before the space counts as used up.
 const REPEATS: usize = 1000;
@@ -19,7 +21,7 @@ const DIGITS: usize = 4;
 pub type Trial = Map<String, Value>;
 
 /// How to search.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchSettings {
     /// Trials to draw.
@@ -53,7 +55,7 @@ impl Default for SearchSettings {
 }
 
 /// Who gets how many epochs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Every trial gets all (Bergstra and Bengio 2012).
@@ -73,29 +75,26 @@ pub struct Rung {
 }
 
 impl SearchSettings {
-    /// The rounds of the search, for `trials` trials.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for values out of range.
-    pub fn rungs(&self, trials: usize) -> Result<Vec<Rung>> {
-        let ranges = [
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
+        out_of_range([
             ("trials", self.trials >= 1, "at least 1"),
             ("epochs", self.epochs >= 1, "at least 1"),
             ("eta", self.eta >= 2, "at least 2"),
             (
                 "min_epochs",
-                (1..=self.epochs).contains(&self.min_epochs),
+                (1..=self.epochs.max(1)).contains(&self.min_epochs),
                 "from 1 to `epochs`",
             ),
-        ];
-        for (key, good, range) in ranges {
-            if !good {
-                return Err(Error::setting(
-                    format!("search.{key}"),
-                    format!("must be {range}"),
-                ));
-            }
-        }
+        ])
+    }
+
+    /// The rounds of the search, for `trials` trials.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for values out of range.
+    pub fn rungs(&self, trials: usize) -> Result<Vec<Rung>> {
+        settings::check(self, self.problems(), "search")?;
         let (eta, epochs) = (u64::from(self.eta), u64::from(self.epochs));
         let most = match self.method {
             Method::Random => 1,

@@ -57,10 +57,13 @@ fn values_out_of_range_are_refused() {
         change(&mut settings);
         settings.rungs(4).unwrap_err().to_string()
     };
-    assert_eq!(refused(|s| s.eta = 1), "search.eta: must be at least 2");
-    assert!(refused(|s| s.min_epochs = 41).starts_with("search.min_epochs: "));
-    assert!(refused(|s| s.epochs = 0).starts_with("search.epochs: "));
-    assert!(refused(|s| s.trials = 0).starts_with("search.trials: "));
+    assert_eq!(
+        refused(|s| s.eta = 1),
+        "search: `eta`: must be at least 2, found 1"
+    );
+    assert!(refused(|s| s.min_epochs = 41).starts_with("search: `min_epochs`: "));
+    assert!(refused(|s| s.epochs = 0).starts_with("search: `epochs`: "));
+    assert!(refused(|s| s.trials = 0).starts_with("search: `trials`: "));
 }
 
 fn space() -> Space {

@@ -16,29 +16,79 @@ pub fn read<S>(given: Value, place: &str) -> Result<S>
 where
     S: Default + Serialize + DeserializeOwned,
 {
+    read_checked(given, place, |_| Vec::new())
+}
+
+/// A key whose value is out of its range, and the range in words.
+pub type OutOfRange = (&'static str, &'static str);
+
+/// As [`read`]; `problems` tells which values are out of range.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_checked<S>(
+    given: Value,
+    place: &str,
+    problems: impl FnOnce(&S) -> Vec<OutOfRange>,
+) -> Result<S>
+where
+    S: Default + Serialize + DeserializeOwned,
+{
     let given = object(given).map_err(|reason| Error::setting(place, reason))?;
     let wrong = |e: serde_json::Error| Error::setting(place, explain(&e.to_string()));
-    let defaults = match serde_json::to_value(S::default()).map_err(wrong)? {
+    let mut all = match serde_json::to_value(S::default()).map_err(wrong)? {
         Value::Object(defaults) => defaults,
         _ => Map::new(),
     };
-    let mut known: Vec<String> = defaults.keys().cloned().collect();
+    let mut known: Vec<String> = all.keys().cloned().collect();
     known.sort();
-    let with = |more: Map<String, Value>| {
-        let mut all = defaults.clone();
-        all.extend(more);
-        serde_json::from_value::<S>(Value::Object(all))
-    };
-    let mut problems = Vec::new();
-    for (key, value) in &given {
-        if !known.contains(key) {
-            problems.push(unknown_key(key, &known));
-        } else if let Err(e) = with(Map::from_iter([(key.clone(), value.clone())])) {
-            problems.push(format!("`{key}`: {}", explain(&e.to_string())));
+    let mut found = Vec::new();
+    let defaults = all.clone();
+    for (key, value) in given {
+        if !known.contains(&key) {
+            found.push(unknown_key(&key, &known));
+            continue;
+        }
+        let mut alone = defaults.clone();
+        alone.insert(key.clone(), value.clone());
+        match serde_json::from_value::<S>(Value::Object(alone)) {
+            Ok(_) => drop(all.insert(key, value)),
+            Err(e) => found.push(format!("`{key}`: {}", explain(&e.to_string()))),
         }
     }
-    refuse(place, &problems)?;
-    with(given).map_err(wrong)
+    let settings: S = serde_json::from_value(Value::Object(all)).map_err(wrong)?;
+    found.extend(lines(&settings, problems(&settings)));
+    refuse(place, &found)?;
+    Ok(settings)
+}
+
+/// Refuses settings whose values are out of their ranges.
+///
+/// # Errors
+/// [`Error::Setting`] that lists all of them.
+pub fn check(settings: &impl Serialize, problems: Vec<OutOfRange>, place: &str) -> Result<()> {
+    refuse(place, &lines(settings, problems))
+}
+
+/// Those of some keys whose values are not good, each given with the range in words.
+pub fn out_of_range<const N: usize>(
+    ranges: [(&'static str, bool, &'static str); N],
+) -> Vec<OutOfRange> {
+    let wrong = ranges.into_iter().filter(|(_, good, _)| !good);
+    wrong.map(|(key, _, range)| (key, range)).collect()
+}
+
+fn lines(settings: &impl Serialize, problems: Vec<OutOfRange>) -> Vec<String> {
+    let values = match problems.is_empty() {
+        true => Value::Null,
+        false => serde_json::to_value(settings).unwrap_or_default(),
+    };
+    let line = |(key, range): OutOfRange| {
+        let found = values.get(key).filter(|value| !value.is_null());
+        let found = found.map(|value| format!(", found {}", name(value)));
+        format!("`{key}`: must be {range}{}", found.unwrap_or_default())
+    };
+    problems.into_iter().map(line).collect()
 }
 
 /// The keys of a table of settings; null and an empty list have none.
@@ -77,6 +127,7 @@ pub(crate) fn name(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::String(text) => format!("the text `{text}`"),
+        Value::Array(list) if list.is_empty() => "an empty list".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a table".to_owned(),
         other => other.to_string(),
@@ -87,6 +138,10 @@ pub(crate) fn name(value: &Value) -> String {
 pub fn explain(message: &str) -> String {
     nearest_name(message)
         .or_else(|| other_type(message))
+        .or_else(|| {
+            let key = message.strip_prefix("missing field ")?;
+            Some(format!("key {key} is missing"))
+        })
         .unwrap_or_else(|| message.trim().replace('\n', "; "))
 }
 
@@ -170,6 +225,30 @@ mod tests {
         let pie: Pie = read(json!({"apples": 3}), "pie").unwrap();
         assert_eq!(pie.apples, 3);
         assert_eq!(read::<Pie>(json!([]), "pie").unwrap(), Pie::default());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_beside_what_is_unknown() {
+        let given = json!({"aples": 1, "apples": 0, "sugar": 2});
+        let problems = |pie: &Pie| {
+            out_of_range([
+                ("apples", pie.apples >= 1, "at least 1"),
+                ("sugar", pie.sugar.is_none_or(|s| s <= 1.0), "at most 1"),
+            ])
+        };
+        let message = read_checked(given, "pie", problems)
+            .unwrap_err()
+            .to_string();
+        let lines: Vec<&str> = message.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "pie: 3 settings cannot be used:",
+                "  unknown key `aples`; did you mean `apples`?",
+                "  `apples`: must be at least 1, found 0",
+                "  `sugar`: must be at most 1, found 2.0",
+            ]
+        );
     }
 
     #[test]

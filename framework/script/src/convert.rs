@@ -34,6 +34,18 @@ where
     settings::read(settings_of(table, place)?, place).map_err(raise)
 }
 
+/// As [`read`]; `problems` tells which values are out of range.
+pub(crate) fn read_checked<S>(
+    table: Option<&Table>,
+    place: &str,
+    problems: impl FnOnce(&S) -> Vec<settings::OutOfRange>,
+) -> mlua::Result<S>
+where
+    S: Default + Serialize + DeserializeOwned,
+{
+    settings::read_checked(settings_of(table, place)?, place, problems).map_err(raise)
+}
+
 /// Takes `seed` out of settings; `otherwise` where it is not there.
 pub(crate) fn take_seed(given: &mut Json, otherwise: u64, place: &str) -> Result<u64, Error> {
     #[derive(Default, Serialize, Deserialize)]

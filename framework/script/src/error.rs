@@ -3,6 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use lapidary_core::toml_file::shown_line;
+
+mod words;
+
 /// Why a script did not finish.
 #[derive(Debug)]
 pub struct Error {
@@ -10,6 +14,8 @@ pub struct Error {
     pub place: Option<(PathBuf, Option<u32>)>,
     /// What happened.
     pub message: String,
+    /// The line of the script, under its number; empty where it is not known.
+    shown: String,
     /// The Lua call stack, one call a line, when the failure was inside nested calls.
     pub stack: Vec<String>,
     sort: Sort,
@@ -38,17 +44,31 @@ impl Error {
         self.sort == Sort::Usage
     }
 
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    /// What happened, and the line of the script below it.
+    pub(crate) fn with_line(&self) -> String {
+        format!("{}{}", self.message.trim_end(), self.shown)
+    }
+
+    fn failed(message: String) -> Self {
         Self {
             place: None,
-            message: message.into(),
+            message,
+            shown: String::new(),
             stack: Vec::new(),
-            sort: Sort::Usage,
+            sort: Sort::Failed,
         }
     }
 
-    /// Reads what Lua reports: the innermost cause, and the script's line from the traceback.
-    pub(crate) fn from_lua(script: &Path, error: &mlua::Error) -> Self {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            sort: Sort::Usage,
+            ..Self::failed(message.into())
+        }
+    }
+
+    /// Reads what Lua reports: the innermost cause, and the script's line from the traceback. `source` is the script's text,
+    /// empty where none is to be shown.
+    pub(crate) fn from_lua(script: &Path, source: &str, error: &mlua::Error) -> Self {
         let mut traceback = String::new();
         let mut cause = error;
         while let mlua::Error::CallbackError {
@@ -69,17 +89,7 @@ impl Error {
         } else {
             Sort::Failed
         };
-        let text = match cause {
-            mlua::Error::RuntimeError(text) | mlua::Error::SyntaxError { message: text, .. } => {
-                text.clone()
-            }
-            mlua::Error::ExternalError(inner) => inner.to_string(),
-            mlua::Error::BadArgument { pos, cause, .. } => match cause.as_ref() {
-                mlua::Error::ExternalError(inner) => inner.to_string(),
-                cause => format!("argument {pos}: {cause}"),
-            },
-            other => other.to_string(),
-        };
+        let text = words::of(cause);
         let chunk = chunk_name(script);
         let (head, tail) = text.split_once("\nstack traceback:").unwrap_or((&text, ""));
         let traceback = if traceback.is_empty() {
@@ -102,6 +112,9 @@ impl Error {
         Self {
             place: Some((script.to_path_buf(), line)),
             message,
+            shown: line.map_or_else(String::new, |line| {
+                shown_line(&chunk, source, line as usize)
+            }),
             stack,
             sort,
         }
@@ -115,7 +128,7 @@ impl fmt::Display for Error {
             Some((path, None)) => write!(f, "{}: ", path.display())?,
             None => {}
         }
-        f.write_str(self.message.trim_end())?;
+        f.write_str(&self.with_line())?;
         for call in &self.stack {
             write!(f, "\n  {call}")?;
         }
@@ -127,16 +140,13 @@ impl std::error::Error for Error {}
 
 impl From<lapidary_core::Error> for Error {
     fn from(error: lapidary_core::Error) -> Self {
-        let sort = if error.is_interrupt() {
-            Sort::Interrupted
-        } else {
-            Sort::Failed
+        let sort = match error.is_interrupt() {
+            true => Sort::Interrupted,
+            false => Sort::Failed,
         };
         Self {
-            place: None,
-            message: error.to_string(),
-            stack: Vec::new(),
             sort,
+            ..Self::failed(error.to_string())
         }
     }
 }

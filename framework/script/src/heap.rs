@@ -19,6 +19,7 @@ pub(crate) struct Heap {
     held: Cell<usize>,
     collect_at: Cell<usize>,
     limit: usize,
+    gradients: bool,
 }
 
 /// Bytes of one tensor; they count until it is dropped.
@@ -35,7 +36,26 @@ impl Heap {
             held: Cell::new(0),
             collect_at: Cell::new(FIRST_STEP),
             limit,
+            gradients: false,
         })
+    }
+
+    /// A heap of a state whose tensors carry gradients wherever the host asks for them.
+    pub fn with_gradients(limit: usize) -> Rc<Self> {
+        Rc::new(Self {
+            held: Cell::new(0),
+            collect_at: Cell::new(FIRST_STEP),
+            limit,
+            gradients: true,
+        })
+    }
+
+    /// Computes with tensors of this heap: without gradients, unless they are its purpose.
+    pub fn compute<T>(&self, work: impl FnOnce() -> T) -> T {
+        match self.gradients {
+            true => work(),
+            false => tch::no_grad(work),
+        }
     }
 
     /// Counts `bytes` more; collects garbage first when it is time.

@@ -1,22 +1,30 @@
 //! The Lua API of Lapidary: a script reads top to bottom and does what it says.
 //!
-//! [`run_file`] runs one script in a sandbox of its own. `API.md` beside this crate lists every function that a script
+//! [`run_file`] runs one script in a sandbox of its own, [`Repl`] what a person types, [`components`] what a component's file
+//! defines. `API.md` beside this crate lists every function that a script
 //! can call; each module in `api` installs one part of it.
 
+mod annotations;
 mod api;
+pub mod components;
 mod convert;
 mod error;
 mod heap;
 mod object;
+mod page;
+mod repl;
 mod sandbox;
 mod session;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use lapidary_core::plugin::Registry;
 
+pub use annotations::{Component, Field, annotations};
 pub use error::Error;
+pub use repl::{Answer, Describe, Repl};
 
 use session::Session;
 
@@ -40,6 +48,13 @@ pub struct Options {
     pub model_dirs: Vec<PathBuf>,
     /// The command line, for the record.
     pub command: Vec<String>,
+    /// A file to which the path of each file that the script reads is added, a line each, for who watches them.
+    pub reads: Option<PathBuf>,
+    /// The program and the arguments with which another script is run in the same way, but for its name, `--set`, `--seed`,
+    /// `--runs` and `--threads`; empty where none can be.
+    pub child: Vec<OsString>,
+    /// For a run of a sweep, the file into which it writes where its folder is.
+    pub told: Option<PathBuf>,
 }
 
 /// Runs a script to its end.
@@ -48,8 +63,8 @@ pub struct Options {
 /// What stopped it: see [`Error`]. All finished stages, and the checkpoints of an unfinished one, stay in the store.
 pub fn run_file(path: &Path, options: Options) -> Result<(), Error> {
     let text = std::fs::read_to_string(path).map_err(lapidary_core::Error::io(path))?;
-    let lua = sandbox::new_state().map_err(|e| Error::from_lua(path, &e))?;
-    let session = Rc::new(Session::start(path, options)?);
+    let lua = sandbox::new_state().map_err(|e| Error::from_lua(path, &text, &e))?;
+    let session = Rc::new(Session::start(path, &text, options)?);
     let result = execute(&lua, path, &text, &session);
     session.context.folder.finish(&outcome(&result))?;
     result
@@ -63,7 +78,7 @@ fn execute(lua: &mlua::Lua, path: &Path, text: &str, session: &Rc<Session>) -> R
             .set_name(format!("={}", error::chunk_name(path)))
             .exec()
     };
-    run().map_err(|e| Error::from_lua(path, &e))?;
+    run().map_err(|e| Error::from_lua(path, text, &e))?;
     session.refuse_unused_settings()
 }
 

@@ -14,15 +14,44 @@ use crate::convert::{raise, show};
 pub(crate) trait Object: UserData + 'static {
     /// What messages call it, with its article.
     const NAME: &'static str;
+    /// What API.md calls one.
+    const RECEIVER: &'static str;
     /// How a script comes by one.
     const FROM: &'static str;
     /// Its fields and methods; a test compares them with those that are added.
     const MEMBERS: &'static [&'static str];
 }
 
-/// Gives the type its name.
+/// A type of values, as editors and people are told of it.
+pub(crate) struct Members {
+    /// [`Object::NAME`]
+    pub name: &'static str,
+    /// [`Object::RECEIVER`]
+    pub receiver: &'static str,
+    /// [`Object::FROM`]
+    pub from: &'static str,
+    /// [`Object::MEMBERS`]
+    pub members: &'static [&'static str],
+}
+
+impl Members {
+    pub fn of<T: Object>() -> Self {
+        Self {
+            name: T::NAME,
+            receiver: T::RECEIVER,
+            from: T::FROM,
+            members: T::MEMBERS,
+        }
+    }
+}
+
+/// Where the metatable of a value lists its members, for completion and help.
+pub(crate) const MEMBERS: &str = "__members";
+
+/// Gives the type its name, and lists its members.
 pub(crate) fn name_it<T: Object, F: UserDataFields<T>>(fields: &mut F) {
     fields.add_meta_field(MetaMethod::Type, T::NAME);
+    fields.add_meta_field(MEMBERS, T::MEMBERS.to_vec());
 }
 
 /// Refuses members that the value does not have, with the nearest that it has.
@@ -61,20 +90,33 @@ impl<T: Object> FromLua for Arg<T> {
     fn from_lua(value: Value, _: &Lua) -> mlua::Result<Self> {
         match &value {
             Value::UserData(data) if data.is::<T>() => data.borrow::<T>().map(Self),
-            other => Err(unexpected::<T>("wrong argument", other)),
+            other => Err(mlua::Error::runtime(expectation::<T>(other))),
         }
     }
 }
 
 /// What is said when another value stands where one of this type is needed.
 pub(crate) fn unexpected<T: Object>(place: &str, found: &Value) -> mlua::Error {
-    let reason = format!(
+    raise(Error::setting(place, expectation::<T>(found)))
+}
+
+/// What is expected where a value of that type is needed, and what is there.
+pub(crate) fn expectation<T: Object>(found: &Value) -> String {
+    format!(
         "expected {}, as from `{}`; found {}",
         T::NAME,
         T::FROM,
         show(found)
-    );
-    raise(Error::setting(place, reason))
+    )
+}
+
+/// The members of any value that scripts hold; none where it is something else.
+pub(crate) fn members(value: &Value) -> Vec<String> {
+    let Value::UserData(data) = value else {
+        return Vec::new();
+    };
+    let members = data.metatable().and_then(|meta| meta.get(MEMBERS));
+    members.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -83,36 +125,11 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::PathBuf;
 
-    /// What API.md calls a value of each type.
-    const RECEIVERS: [(&str, &str); 20] = [
-        ("DatasetHandle", "data"),
-        ("SplitHandle", "split"),
-        ("CasesHandle", "cases"),
-        ("BaseEmbedderHandle", "embedder"),
-        ("BaseHandle", "base"),
-        ("PrecomputedHandle", "precomputed"),
-        ("TextEmbedderHandle", "text_embedder"),
-        ("BackboneHandle", "backbone"),
-        ("ReducerHandle", "reducer"),
-        ("LlmHandle", "llm"),
-        ("PromptHandle", "prompt"),
-        ("GuidedHandle", "guided"),
-        ("TunedHandle", "tuned"),
-        ("RefinedHandle", "refined"),
-        ("ModelHandle", "model"),
-        ("BaselineHandle", "popularity"),
-        ("EvaluationHandle", "evaluation"),
-        ("ComparisonHandle", "comparison"),
-        ("SearchHandle", "found"),
-        ("TensorHandle", "t"),
-    ];
-
-    /// Names in quotes after each occurrence of `call`.
+    /// Names in quotes right after each occurrence of `call`.
     fn quoted(text: &str, call: &str) -> BTreeSet<String> {
-        let names = text.split(call).skip(1);
-        names
-            .map(|part| part.split('"').nth(1).unwrap().to_owned())
-            .collect()
+        let parts = text.split(call).skip(1);
+        let names = parts.filter_map(|part| part.trim_start().strip_prefix('"')?.split('"').next());
+        names.map(str::to_owned).collect()
     }
 
     fn block<'a>(text: &'a str, head: &str) -> &'a str {
@@ -144,9 +161,16 @@ mod tests {
                 let added = block(&text, &format!("impl UserData for {name} "));
                 let mut found = quoted(added, "add_method(");
                 found.extend(quoted(added, "add_field_method_get("));
+                if added.contains("operations::add(methods)") {
+                    let file = folder.join("src/api/tensor/operations.rs");
+                    let operations = std::fs::read_to_string(file).unwrap();
+                    found.extend(quoted(&operations, "add_method("));
+                    // Rows of its tables.
+                    found.extend(quoted(&operations, "\n    ("));
+                }
                 assert_eq!(named, found, "{name}");
-                let receiver = RECEIVERS.iter().find(|(object, _)| *object == name);
-                let (_, receiver) = receiver.unwrap_or_else(|| panic!("add {name} to RECEIVERS"));
+                let receiver = object.split_once("RECEIVER").unwrap().1;
+                let receiver = receiver.split('"').nth(1).unwrap();
                 for member in &named {
                     let described = [":", "."].iter().any(|dot| {
                         page.contains(&format!("{receiver}{dot}{member}"))
@@ -157,6 +181,6 @@ mod tests {
                 objects += 1;
             }
         }
-        assert_eq!(objects, RECEIVERS.len());
+        assert_eq!(objects, crate::api::objects().len());
     }
 }

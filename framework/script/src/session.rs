@@ -2,14 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use lapidary_core::artefact::Store;
 use lapidary_core::data::{Dataset, load_toml};
 use lapidary_core::pipeline::Context;
+use lapidary_core::plugin::Registry;
 use lapidary_core::run::{RunFolder, Start};
-use lapidary_core::{Error, Result, device, suggest};
+use lapidary_core::{Error, Result, device, suggest, sweep};
 use serde_json::json;
 
 use crate::heap::Heap;
@@ -21,21 +25,40 @@ const TENSOR_LIMIT: usize = 8 << 30;
 pub(crate) struct Session {
     pub context: Context,
     pub heap: Rc<Heap>,
-    script: PathBuf,
+    /// Where files are looked for that are not below the working directory: here and in the folders above.
+    from: PathBuf,
     set: BTreeMap<String, String>,
     asked: RefCell<Vec<String>>,
+    reads: Option<PathBuf>,
+    /// How another script is run.
+    pub child: Vec<OsString>,
+    /// Whether this run is one of a sweep.
+    pub is_of_sweep: bool,
+    /// What `--seed` gave.
+    pub seed: Option<u64>,
+    /// Where runs have their folders.
+    pub runs: PathBuf,
+    /// Threads of libtorch.
+    pub threads: usize,
 }
 
 impl Session {
-    /// Opens the store and makes the run's folder.
-    pub fn start(script: &Path, options: crate::Options) -> Result<Self> {
+    /// Opens the store and makes the run's folder. The script need not be a file.
+    pub fn start(script: &Path, text: &str, options: crate::Options) -> Result<Self> {
+        let real = script
+            .canonicalize()
+            .or_else(|_| std::path::absolute(script));
+        let mut from = real.map_err(Error::io(script))?;
+        from.pop();
         let store = Store::open(&options.store)?;
+        store.used_by(&options.runs)?;
+        let threads = tch::get_num_threads().max(0) as usize;
         let start = Start {
             command: options.command,
             set: options.set.clone(),
             seed: options.seed,
             device: device::name(options.device),
-            threads: tch::get_num_threads().max(0) as usize,
+            threads,
             versions: vec![
                 (
                     "libtorch".to_owned(),
@@ -45,6 +68,11 @@ impl Session {
             ],
             dry_run: options.dry_run,
         };
+        let folder = RunFolder::of_text(&options.runs, script, text.as_bytes(), start)?;
+        if let Some(file) = &options.told {
+            sweep::tell(file, folder.path())?;
+            folder.record("sweep", sweep::of(file))?;
+        }
         let context = Context {
             store,
             registry: options.registry,
@@ -53,14 +81,47 @@ impl Session {
             dry_run: options.dry_run,
             model_dirs: options.model_dirs,
             keep_checkpoints: Cell::new(false),
-            folder: RunFolder::create(&options.runs, script, start)?,
+            folder: Rc::new(folder),
         };
         Ok(Self {
             context,
             heap: Heap::new(TENSOR_LIMIT),
-            script: script.to_path_buf(),
+            from,
             set: options.set.into_iter().collect(),
             asked: RefCell::default(),
+            reads: options.reads,
+            child: options.child,
+            is_of_sweep: options.told.is_some(),
+            seed: options.seed,
+            runs: options.runs,
+            threads,
+        })
+    }
+
+    /// The same session with other components: values that scripts hold keep those that they were made with.
+    pub fn renewed(&self, registry: Registry) -> Result<Self> {
+        let of = &self.context;
+        Ok(Self {
+            context: Context {
+                store: Store::open(of.store.root())?,
+                registry,
+                device: of.device,
+                seed: of.seed,
+                dry_run: of.dry_run,
+                model_dirs: of.model_dirs.clone(),
+                keep_checkpoints: Cell::new(of.keep_checkpoints.get()),
+                folder: Rc::clone(&of.folder),
+            },
+            heap: Rc::clone(&self.heap),
+            from: self.from.clone(),
+            set: self.set.clone(),
+            asked: self.asked.clone(),
+            reads: self.reads.clone(),
+            child: self.child.clone(),
+            is_of_sweep: self.is_of_sweep,
+            seed: self.seed,
+            runs: self.runs.clone(),
+            threads: self.threads,
         })
     }
 
@@ -100,41 +161,39 @@ impl Session {
     /// above it that has it.
     pub fn find(&self, name: &str) -> Result<PathBuf> {
         let path = PathBuf::from(name);
-        if path.exists() {
-            return Ok(path);
+        let folders = || [Path::new("")].into_iter().chain(self.from.ancestors());
+        if let Some(found) = folders().map(|f| f.join(&path)).find(|p| p.exists()) {
+            self.note_read(&found)?;
+            return Ok(found);
         }
-        let script = self
-            .script
-            .canonicalize()
-            .map_err(Error::io(&self.script))?;
-        let found = script
-            .ancestors()
-            .skip(1)
-            .map(|folder| folder.join(&path))
-            .find(|p| p.exists());
-        found.ok_or_else(|| {
-            let reason =
-                "not found, neither from the working directory nor beside or above the script";
-            let folders = [Path::new("")]
-                .into_iter()
-                .chain(script.ancestors().skip(1));
-            let near = folders.map(|folder| suggest::files_like(&folder.join(&path)));
-            let near = near
-                .into_iter()
-                .find(|near| !near.is_empty())
-                .unwrap_or_default();
-            let reason = match suggest::files_phrase(&path, &near) {
-                Some(question) => format!("{reason}; {question}"),
-                None => reason.to_owned(),
-            };
-            Error::data(&path, None, reason)
-        })
+        let reason = "not found, neither from the working directory nor beside or above the script";
+        let near = folders().map(|folder| suggest::files_like(&folder.join(&path)));
+        let near = near
+            .into_iter()
+            .find(|near| !near.is_empty())
+            .unwrap_or_default();
+        let reason = match suggest::files_phrase(&path, &near) {
+            Some(question) => format!("{reason}; {question}"),
+            None => reason.to_owned(),
+        };
+        Err(Error::data(&path, None, reason))
+    }
+
+    /// Tells who watches the run that it read a file.
+    fn note_read(&self, path: &Path) -> Result<()> {
+        let Some(list) = &self.reads else {
+            return Ok(());
+        };
+        let path = std::path::absolute(path).map_err(Error::io(path))?;
+        let opened = OpenOptions::new().append(true).create(true).open(list);
+        let written = opened.and_then(|mut list| writeln!(list, "{}", path.display()));
+        written.map_err(Error::io(list))
     }
 
     /// Opens the data set that a TOML file describes; imports it into the store when needed.
     pub fn dataset(&self, name: &str) -> Result<Dataset> {
         let path = self.find(name)?;
-        let data = load_toml(&path, &self.context.store.root().join("datasets"))?;
+        let data = load_toml(&path, &self.context.store.datasets())?;
         let fingerprint = data.fingerprint().to_string();
         let note = json!({"path": path.display().to_string(), "fingerprint": fingerprint});
         self.context
@@ -159,6 +218,6 @@ fn refuse_settings<'a>(
         .collect();
     match problems.is_empty() {
         true => Ok(()),
-        false => Err(crate::Error::usage(problems.join("; "))),
+        false => Err(crate::Error::usage(problems.join("\n"))),
     }
 }

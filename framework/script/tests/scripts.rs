@@ -28,6 +28,9 @@ impl Place {
             registry: Registry::empty(),
             model_dirs: Vec::new(),
             command: vec!["test".to_owned()],
+            reads: None,
+            child: Vec::new(),
+            told: None,
         }
     }
 
@@ -88,10 +91,7 @@ fn wrong_use_of_tensors_is_explained() {
     let two = "local a = lapidary.tensor { 1, 2 }\n";
     for (script, expected) in [
         ("return a[3]", "row 3 of a tensor with rows 1 to 2"),
-        (
-            "return a + {}",
-            "wrong argument: expected a tensor, as from",
-        ),
+        ("return a + {}", "expected a tensor, as from"),
         ("return a:item()", "needs one value; this has 2"),
         ("a:free() return a + 1", "it was freed"),
         (
@@ -132,7 +132,8 @@ fn a_script_sees_no_more_than_it_should() {
     for name in [
         "io", "os", "require", "load", "loadfile", "dofile", "debug", "package",
     ] {
-        run(&format!("assert({name} == nil)")).unwrap_or_else(|e| panic!("{name}: {e}"));
+        run(&format!("assert(rawget(_G, '{name}') == nil)"))
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
     }
     for name in ["../out.txt", "/tmp/out.txt", "run.json"] {
         let message = failure(&format!("lapidary.write('{name}', 'x')"));
@@ -244,11 +245,11 @@ fn slips_are_told_with_the_nearest_name() {
         ),
         (
             "return lapidary.sede",
-            "unknown name `sede` of `lapidary`; did you mean `seed`?",
+            "unknown name `sede` of `lapidary`; did you mean `seed`",
         ),
         (
             "return lapidary.zeros(2):mena()",
-            "unknown member `mena` of a tensor; did you mean `mean`?",
+            "unknown member `mena` of a tensor; did you mean `mean`",
         ),
         (
             "lapidary.components('reducr')",
@@ -258,6 +259,8 @@ fn slips_are_told_with_the_nearest_name() {
             "lapidary.popularity(lapidary.zeros(2))",
             "expected a split, as from `data:leave_one_out()`; found a tensor",
         ),
+        ("lapidary.zeros(2, -1)", "negative dimension"),
+        ("lapidary.ones(2):norm(3)", "out of range"),
         ("lapidary.compare { metric = 1 }", "nothing to compare"),
         ("lapidary.refine { bsae = 1 }", "`base` is missing"),
         (

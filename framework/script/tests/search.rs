@@ -21,6 +21,9 @@ fn run(place: &tempfile::TempDir, script: &str, dry_run: bool) -> (PathBuf, Resu
         registry: Registry::empty(),
         model_dirs: Vec::new(),
         command: vec!["test".to_owned()],
+        reads: None,
+        child: Vec::new(),
+        told: None,
     };
     let result = run_file(&path, options);
     let mut runs: Vec<_> = std::fs::read_dir(folder.join("runs"))
@@ -161,7 +164,7 @@ fn mistakes_of_the_script_stop_it() {
         ),
         (
             "run = print, space = { x = { 1 } }, epochs = 0",
-            "search.epochs: must be at least 1",
+            "search: `epochs`: must be at least 1",
         ),
     ] {
         let message = fails(&format!("lapidary.search {{ {given} }}"));

@@ -17,6 +17,17 @@ pub fn plugin_library(plugin: &str) -> PathBuf {
     up_to_date(program_folder().join(file), &sources)
 }
 
+/// The built library of the package whose integration test runs: cargo has just built it beside the test.
+///
+/// # Panics
+/// When the package is no library of type `cdylib`.
+pub fn of_this_test(package: &str) -> PathBuf {
+    let library = program_folder().join(library_file(package));
+    let needed = "`crate-type = [\"cdylib\", \"rlib\"]` belongs into `[lib]` of its Cargo.toml";
+    assert!(library.exists(), "{}: {needed}", library.display());
+    library
+}
+
 /// The built library of the example in `tests/fixtures/sample_plugin.rs`, which cargo builds apart from the plugins.
 ///
 /// # Panics

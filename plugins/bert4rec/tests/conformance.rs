@@ -2,4 +2,4 @@
 
 use lapidary_bert4rec as _;
 
-lapidary_testkit::conformance!("bert4rec"; backbone: "bert4rec");
+lapidary_testkit::conformance!(backbone: "bert4rec");

@@ -2,4 +2,4 @@
 
 use lapidary_bpr_mf as _;
 
-lapidary_testkit::conformance!("bpr_mf"; base_embedder: "bpr_mf");
+lapidary_testkit::conformance!(base_embedder: "bpr_mf");

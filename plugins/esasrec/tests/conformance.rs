@@ -2,4 +2,4 @@
 
 use lapidary_esasrec as _;
 
-lapidary_testkit::conformance!("esasrec"; backbone: "esasrec");
+lapidary_testkit::conformance!(backbone: "esasrec");

@@ -2,4 +2,4 @@
 
 use lapidary_gru4rec as _;
 
-lapidary_testkit::conformance!("gru4rec"; backbone: "gru4rec");
+lapidary_testkit::conformance!(backbone: "gru4rec");

@@ -2,4 +2,4 @@
 
 use lapidary_item2vec as _;
 
-lapidary_testkit::conformance!("item2vec"; base_embedder: "item2vec");
+lapidary_testkit::conformance!(base_embedder: "item2vec");

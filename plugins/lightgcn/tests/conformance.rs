@@ -2,4 +2,4 @@
 
 use lapidary_lightgcn as _;
 
-lapidary_testkit::conformance!("lightgcn"; base_embedder: "lightgcn");
+lapidary_testkit::conformance!(base_embedder: "lightgcn");

@@ -4,7 +4,7 @@
 use lapidary_llm_local as _;
 use serde_json::{Value, json};
 
-lapidary_testkit::conformance!("llm_local"; llm: "local" = tiny_llama());
+lapidary_testkit::conformance!(llm: "local" = tiny_llama());
 
 fn tiny_llama() -> Value {
     json!({ "model": concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny_llama") })

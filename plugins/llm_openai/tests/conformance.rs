@@ -4,9 +4,8 @@
 mod common;
 
 use common::{Act, TestServer, failure};
-use lapidary_sdk::Kind;
-use lapidary_testkit::conformance::{Case, both_ways};
-use lapidary_testkit::library::plugin_library;
+use lapidary_testkit::in_tests::{both_ways, case};
+use lapidary_testkit::library::of_this_test;
 
 #[test]
 fn the_component_is_the_same_linked_in_and_loaded() {
@@ -14,14 +13,13 @@ fn the_component_is_the_same_linked_in_and_loaded() {
         Some(prompt) if prompt.len() > 100_000 => failure(400, "the context holds 20000 tokens"),
         _ => Act::Reply,
     });
-    let case = |likelihoods| Case {
-        kind: Kind::Llm,
-        name: "openai",
-        settings: serde_json::json!({
+    let way = |likelihoods| {
+        let settings = serde_json::json!({
             "base_url": server.url, "model": "tiny", "key_env": "LAPIDARY_UNSET_API_KEY",
             "likelihoods": likelihoods, "top_logprobs": 28
-        }),
+        });
+        case("llm", "openai", settings)
     };
-    let cases = [case("echo"), case("next_token")];
-    both_ways(&plugin_library("llm_openai"), &cases);
+    let cases = [way("echo"), way("next_token")];
+    both_ways(&of_this_test(env!("CARGO_PKG_NAME")), &cases);
 }

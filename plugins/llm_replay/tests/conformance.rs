@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use lapidary_llm_replay::recording::write;
-use lapidary_sdk::Kind;
 use lapidary_sdk::kinds::{Answer, Ask, Request};
-use lapidary_testkit::conformance::{Case, both_ways, llm_requests};
-use lapidary_testkit::library::plugin_library;
+use lapidary_testkit::conformance::llm_requests;
+use lapidary_testkit::in_tests::{both_ways, case};
+use lapidary_testkit::library::of_this_test;
 use serde_json::json;
 
 fn answer(request: &Request) -> Answer {
@@ -27,10 +27,6 @@ fn the_component_is_the_same_linked_in_and_loaded() {
     let requests = llm_requests();
     let answers: Vec<_> = requests.iter().map(answer).collect();
     write(&file, requests.iter().zip(&answers)).unwrap();
-    let case = Case {
-        kind: Kind::Llm,
-        name: "replay",
-        settings: json!({ "file": file }),
-    };
-    both_ways(&plugin_library("llm_replay"), &[case]);
+    let case = case("llm", "replay", json!({ "file": file }));
+    both_ways(&of_this_test(env!("CARGO_PKG_NAME")), &[case]);
 }

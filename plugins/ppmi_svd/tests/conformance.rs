@@ -2,4 +2,4 @@
 
 use lapidary_ppmi_svd as _;
 
-lapidary_testkit::conformance!("ppmi_svd"; base_embedder: "ppmi_svd");
+lapidary_testkit::conformance!(base_embedder: "ppmi_svd");

@@ -88,40 +88,77 @@ impl TemplateFile {
     /// [`Error::Invalid`] with the line when it is not TOML, a key or a placeholder is unknown, a bracket is not closed,
     /// or an example does not score each of the attributes within the scale.
     pub fn read(name: &str, text: &str, set: &AttributeSet) -> Result<Self> {
-        parse(text, set).map_err(|(span, reason)| {
-            let before = text.get(..span.start).unwrap_or(text);
-            let line = before.matches('\n').count() + 1;
-            Error::invalid(format!("{name}:{line}: {reason}"))
+        parse(text, set).map_err(|problems| {
+            let told = problems.iter().map(|problem| told(name, text, problem));
+            Error::invalid(told.collect::<Vec<_>>().join("\n"))
         })
     }
 }
 
-fn parse(text: &str, set: &AttributeSet) -> std::result::Result<TemplateFile, Problem> {
+/// A problem with file, line, and the text there.
+fn told(name: &str, text: &str, (span, reason): &Problem) -> String {
+    let before = text.get(..span.start).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let shown = text.lines().nth(line - 1).unwrap_or_default();
+    let file = std::path::Path::new(name).file_name().unwrap_or_default();
+    let file = file.to_string_lossy();
+    format!("{name}:{line}: {reason}\n  {file}:{line} | {shown}")
+}
+
+/// Reads a file, or tells all problems.
+fn parse(text: &str, set: &AttributeSet) -> std::result::Result<TemplateFile, Vec<Problem>> {
     let raw: Raw = toml::from_str(text).map_err(|e| {
-        (
-            e.span().unwrap_or_default(),
-            e.message().trim().replace('\n', "; "),
-        )
+        let span = e.span().unwrap_or_default();
+        vec![(span, explained(e.message()))]
     })?;
-    let highest = match raw.highest {
-        Some(zero) if *zero.get_ref() == 0 => {
-            return Err((zero.span(), "`highest` must be at least 1".to_owned()));
-        }
-        given => given.map_or(HIGHEST, Spanned::into_inner),
-    };
-    let read = |value: &Spanned<String>, known: &[&str]| template(text, value, known);
+    let mut problems = Vec::new();
+    if let Some(zero) = raw.highest.as_ref().filter(|h| *h.get_ref() == 0) {
+        problems.push((zero.span(), "`highest` must be at least 1".to_owned()));
+    }
+    let highest = raw.highest.map_or(HIGHEST, Spanned::into_inner);
     let known = |subject: &[&'static str]| [subject, &SET].concat();
+    let mut read =
+        |value: &Spanned<String>, known: &[&str]| kept(template(text, value, known), &mut problems);
+    let system = raw.system.map(|s| read(&s, &known(&SYSTEM)));
+    let item = read(&raw.item, &known(&ITEM));
+    let user = raw.user.map(|u| read(&u, &known(&USER)));
     let written = Written { set, highest };
-    let answers = raw.examples.into_iter();
-    let examples = answers.map(|example| example.answered(written));
-    Ok(TemplateFile {
-        system: raw.system.map(|s| read(&s, &known(&SYSTEM))).transpose()?,
-        item: read(&raw.item, &known(&ITEM))?,
-        user: raw.user.map(|u| read(&u, &known(&USER))).transpose()?,
-        highest,
-        reasoning_tokens: raw.reasoning_tokens,
-        examples: examples.collect::<std::result::Result<_, _>>()?,
-    })
+    let mut examples = Vec::new();
+    for example in raw.examples {
+        examples.extend(kept(example.answered(written), &mut problems));
+    }
+    match item {
+        Some(item) if problems.is_empty() => Ok(TemplateFile {
+            system: system.flatten(),
+            item,
+            user: user.flatten(),
+            highest,
+            reasoning_tokens: raw.reasoning_tokens,
+            examples,
+        }),
+        _ => Err(problems),
+    }
+}
+
+/// What was read; else its problem is added to the others.
+fn kept<T>(read: std::result::Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
+    read.map_err(|problem| problems.push(problem)).ok()
+}
+
+/// Says what the reader of TOML says, with the nearest of the keys that there are.
+fn explained(message: &str) -> String {
+    let unknown = || {
+        let (name, rest) = message.strip_prefix("unknown field `")?.split_once("`, ")?;
+        let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+        let near = hint(name, &known, |k| format!("`{k}`"));
+        Some(format!("unknown key `{name}`; {near}"))
+    };
+    let missing = || {
+        let key = message.strip_prefix("missing field ")?;
+        Some(format!("key {key} is missing"))
+    };
+    let plain = || message.trim().replace('\n', "; ");
+    unknown().or_else(missing).unwrap_or_else(plain)
 }
 
 /// A template that stands in the file; without blank lines at its end.

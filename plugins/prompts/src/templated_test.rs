@@ -178,9 +178,9 @@ fn mistakes_are_named_with_file_and_line() {
         (
             "highest = 5",
             "hihgest = 5",
-            "my.toml:8: unknown field `hihgest`",
+            "my.toml:8: unknown key `hihgest`; did you mean `highest`?",
         ),
-        ("item = {", "film = {", "my.toml:11: unknown field `film`"),
+        ("item = {", "film = {", "my.toml:11: unknown key `film`"),
         (
             "\nitem = { title = \"Airplane!\", year = 1980 }",
             "",

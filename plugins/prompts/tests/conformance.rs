@@ -11,7 +11,6 @@ scores = { humour = 10, suspense = 1, romance = 2.5 }
 "#;
 
 lapidary_testkit::conformance!(
-    "prompts";
     prompt_strategy: "score_phrases",
     prompt_strategy: "score_digits",
     prompt_strategy: "score_json",

@@ -2,5 +2,5 @@
 
 use lapidary_reducers as _;
 
-lapidary_testkit::conformance!("reducers"; reducer: "autoencoder", reducer: "pca", reducer: "random_projection", reducer: "truncated_svd",
+lapidary_testkit::conformance!(reducer: "autoencoder", reducer: "pca", reducer: "random_projection", reducer: "truncated_svd",
     reducer: "whitening");

@@ -2,4 +2,4 @@
 
 use lapidary_sasrec as _;
 
-lapidary_testkit::conformance!("sasrec"; backbone: "sasrec");
+lapidary_testkit::conformance!(backbone: "sasrec");

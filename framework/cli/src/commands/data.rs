@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use lapidary_core::artefact::Store;
 use lapidary_core::data::import::{ImportReport, ImportSpec, import};
 use lapidary_core::data::{Dataset, Summary, load};
 use lapidary_core::fingerprint::Fingerprint;
@@ -95,5 +96,6 @@ fn read_spec(path: &Path) -> Result<ImportSpec, Failure> {
 
 /// Where scripts find it.
 fn in_store(spec: &ImportSpec, keep: &Keep) -> Result<(Dataset, Option<ImportReport>), Failure> {
-    Ok(load(spec, &keep.store.join("datasets"))?)
+    let store = Store::open(&keep.store)?;
+    Ok(load(spec, &store.datasets())?)
 }

@@ -54,7 +54,7 @@ impl<'a> Component<'a> {
 /// # Errors
 /// When there is none, with the nearest names.
 pub fn execute(command: &Describe) -> Result<(), Failure> {
-    let found = components::load(&command.search)?;
+    let found = components::load_here(&command.search)?;
     let components = matching(&found.registry, command.kind, &command.name);
     if components.is_empty() {
         return Err(unknown(&found, command.kind, &command.name));
@@ -67,6 +67,13 @@ pub fn execute(command: &Describe) -> Result<(), Failure> {
     }
     let texts: Vec<String> = components.iter().map(text).collect();
     output::print(&texts.join("\n"))
+}
+
+/// The same text for all components of a name; nothing where there is none.
+pub fn texts(registry: &Registry, name: &str) -> Option<String> {
+    let components = matching(registry, None, name);
+    let texts: Vec<String> = components.iter().map(text).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
 /// The components of that name, of one kind or of all.

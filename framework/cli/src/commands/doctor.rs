@@ -82,7 +82,7 @@ pub fn execute(command: &Doctor) -> Result<(), Failure> {
 
 fn gather(command: &Doctor) -> Result<Report, Failure> {
     let gpus = gpu::Facts::gather();
-    let found = components::load(&command.search)?;
+    let found = components::load_here(&command.search)?;
     let models_searched = places::model_dirs();
     let loaded = found.report.loaded.iter().map(|library| Loaded {
         file: library.path.clone(),
@@ -136,6 +136,7 @@ impl Place {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         let mut holds: Vec<String> = entries
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.starts_with('.'))
             .collect();
         holds.sort();
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());

@@ -42,7 +42,7 @@ pub fn execute(command: &Explain) -> Result<(), Failure> {
     let portraits =
         (asking.recommender()).portraits(asking.split(), query, &items, &asking.steer)?;
     let told = (portraits.into_iter())
-        .map(|portrait| Told::of(&asking, portrait))
+        .map(|portrait| Told::of(asking.data(), portrait))
         .collect::<Result<Vec<Told>, _>>()?;
     asking.remark();
     if let Some(file) = &command.html {

@@ -41,7 +41,7 @@ impl<'a> Component<'a> {
 /// # Errors
 /// What the user must be told.
 pub fn execute(command: &Plugins) -> Result<(), Failure> {
-    let found = components::load(&command.search)?;
+    let found = components::load_here(&command.search)?;
     if command.json {
         return output::print_json(&Listing {
             format: output::FORMAT,

@@ -1,14 +1,14 @@
 //! Reasons of recommendations for people and programs.
 
 pub mod page;
-mod radar;
 mod sentences;
 pub mod text;
 
+use lapidary_core::data::Dataset;
 use lapidary_core::pipeline::{Portrait, Reason};
 use serde::Serialize;
 
-use crate::asking::Asking;
+use crate::asking::named;
 use crate::failure::Failure;
 
 /// Why an item.
@@ -59,9 +59,9 @@ impl Told {
     ///
     /// # Errors
     /// When the stored data cannot be read.
-    pub fn of(asking: &Asking, portrait: Portrait) -> Result<Self, Failure> {
+    pub fn of(data: &Dataset, portrait: Portrait) -> Result<Self, Failure> {
         let had = |(item, percent)| {
-            let (item, title) = asking.named(item)?;
+            let (item, title) = named(data, item)?;
             Ok(Had {
                 item,
                 title,
@@ -75,7 +75,7 @@ impl Told {
                 items: (shaping.items.into_iter().map(had)).collect::<Result<_, Failure>>()?,
             });
         }
-        let (item, title) = asking.named(portrait.item)?;
+        let (item, title) = named(data, portrait.item)?;
         let reasons = portrait.reasons;
         let rest = reasons.rest.unwrap_or_default();
         Ok(Self {

@@ -1,20 +1,20 @@
 //! Reasons as a page: one file, no script, nothing loaded.
 
-use minijinja::{Environment, context};
+use minijinja::context;
 use serde::Serialize;
 
-use super::radar::{Radar, Standing, is_numbered};
 use super::{Told, plain, standing};
 use crate::asking::Asking;
+use crate::drawing;
+use crate::drawing::bars::Bar;
+use crate::drawing::radar::{Radar, Standing, is_numbered};
 use crate::failure::Failure;
 
-/// Its name ends in `.html`, so that all text is escaped.
 const PAGE: (&str, &str) = ("page.html", include_str!("page.html"));
-/// Half the width of the bars' picture.
-const HALF: f64 = 100.0;
 
+/// One item and why.
 #[derive(Serialize)]
-struct Article<'a> {
+pub struct Article<'a> {
     place: usize,
     item: &'a str,
     title: &'a str,
@@ -22,19 +22,17 @@ struct Article<'a> {
     rest: String,
     sentences: &'a [String],
     radar: Option<Radar>,
-    bars: Vec<Bar>,
+    bars: Vec<Row>,
     history: Vec<Line<'a>>,
 }
 
 #[derive(Serialize)]
-struct Bar {
+struct Row {
     /// Its spoke's number, where spokes have numbers.
     number: Option<usize>,
     name: String,
     value: String,
-    negative: bool,
-    x: f64,
-    width: f64,
+    bar: Bar,
     item: Option<String>,
     user: Option<String>,
 }
@@ -52,23 +50,12 @@ struct Line<'a> {
 pub fn render(asking: &Asking, told: &[Told]) -> Result<String, Failure> {
     let attributes = &asking.recommender().attributes;
     let articles: Vec<Article> = told.iter().map(|one| article(attributes, one)).collect();
-    fill(&asking.heading(), &articles)
+    let (heading, version) = (asking.heading(), env!("CARGO_PKG_VERSION"));
+    drawing::page(&[PAGE], context! { heading, articles, version })
 }
 
-fn fill(heading: &str, articles: &[Article]) -> Result<String, Failure> {
-    let fault = |error: minijinja::Error| Failure::failed(format!("page: {error:#}"));
-    let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.add_template(PAGE.0, PAGE.1).map_err(fault)?;
-    let template = environment.get_template(PAGE.0).map_err(fault)?;
-    let version = env!("CARGO_PKG_VERSION");
-    template
-        .render(context! { heading, articles, version })
-        .map_err(fault)
-}
-
-fn article<'a>(attributes: &[String], told: &'a Told) -> Article<'a> {
+/// One item's part of a page.
+pub fn article<'a>(attributes: &[String], told: &'a Told) -> Article<'a> {
     let place = |name: &String| attributes.iter().position(|a| a == name);
     let standings: Vec<Standing> = (attributes.iter())
         .filter_map(|name| told.parts.iter().find(|part| part.attribute == *name))
@@ -80,11 +67,13 @@ fn article<'a>(attributes: &[String], told: &'a Told) -> Article<'a> {
         .collect();
     let largest = told.largest();
     let numbered = is_numbered(attributes.len());
-    let bars = told.parts.iter().map(|part| Bar {
+    let bars = told.parts.iter().map(|part| Row {
         number: place(&part.attribute).filter(|_| numbered).map(|k| k + 1),
+        name: plain(&part.attribute),
+        value: format!("{:+.2}", part.value),
+        bar: Bar::of(part.value, largest),
         item: words(part.words, part.percent),
         user: words(part.user_words, part.user_percent),
-        ..bar(plain(&part.attribute), part.value, largest)
     });
     Article {
         place: told.place,
@@ -116,19 +105,4 @@ fn history(told: &Told) -> Vec<Line<'_>> {
 
 fn words(words: Option<&str>, percent: Option<f64>) -> Option<String> {
     Some(format!("{} ({:.0} %)", words?, percent?))
-}
-
-fn bar(name: String, value: f64, largest: f64) -> Bar {
-    let share = if largest > 0.0 { value / largest } else { 0.0 };
-    let width = (share.abs() * HALF * 10.0).round() / 10.0;
-    Bar {
-        number: None,
-        name,
-        value: format!("{value:+.2}"),
-        negative: value < 0.0,
-        x: if value < 0.0 { -width } else { 0.0 },
-        width,
-        item: None,
-        user: None,
-    }
 }

@@ -1,17 +1,31 @@
 //! The store: finds artefacts by fingerprint, and makes those that are missing.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{Content, lock};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::fingerprint::Fingerprint;
 
-/// A folder of artefacts.
+/// The folder of imported data sets.
+pub(crate) const DATASETS: &str = "datasets";
+/// The folder of checkpoints that trainings of any length share.
+pub(crate) const TRAINING: &str = "training";
+/// Shared by all who use the store, so that nobody collects from it meanwhile.
+pub(super) const LOCK: &str = ".lock";
+/// The folders of runs that used the store, a file each.
+const USED_BY: &str = ".runs";
+
+/// A folder of artefacts. While it is open, nothing is collected from it.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    _lock: Option<Arc<lock::Lock>>,
 }
 
 /// Names one stage's result.
@@ -38,11 +52,48 @@ impl Store {
     /// Opens the store at `root`, making the folder if it is missing.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be made.
+    /// [`Error::Io`] when it cannot be made; [`Error::Interrupted`] while it waits for who collects from it.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         std::fs::create_dir_all(&root).map_err(Error::io(&root))?;
-        Ok(Self { root })
+        let waits = "the store is being collected from; waiting";
+        let lock = lock::share(&root.join(LOCK), waits)?;
+        Ok(Self {
+            root,
+            _lock: lock.map(Arc::new),
+        })
+    }
+
+    /// The data sets' folder.
+    pub fn datasets(&self) -> PathBuf {
+        self.root.join(DATASETS)
+    }
+
+    /// Remembers that runs in the folder `runs` refer to what is in this store.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be noted.
+    pub fn used_by(&self, runs: &Path) -> Result<()> {
+        let whole = std::path::absolute(runs).map_err(Error::io(runs))?;
+        let bytes = whole.as_os_str().as_encoded_bytes();
+        let name = Fingerprint::of_bytes(bytes);
+        let note = self.root.join(USED_BY).join(name.short());
+        match note.exists() {
+            true => Ok(()),
+            false => files::replace(&note, |new| {
+                std::fs::write(new, bytes).map_err(Error::io(new))
+            }),
+        }
+    }
+
+    /// The folders whose runs refer to what is in the store at `root`.
+    pub fn users(root: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(root.join(USED_BY));
+        let notes = entries.into_iter().flatten().flatten();
+        let bytes = notes.filter_map(|note| std::fs::read(note.path()).ok());
+        let mut users: Vec<OsString> = bytes.map(OsString::from_vec).collect();
+        users.sort();
+        users.into_iter().map(PathBuf::from).collect()
     }
 
     /// The store's folder.
@@ -140,7 +191,6 @@ mod tests {
 
     use super::*;
     use crate::fingerprint::Builder;
-
     fn made(value: f32) -> Content {
         let tensors = vec![("x".to_owned(), Tensor::from_slice(&[value, 2.0]))];
         Content {

@@ -107,7 +107,7 @@ impl Dataset {
     }
 
     /// The fingerprint of the data set that is stored in a folder, as its manifest tells; nothing else is read.
-    pub(super) fn fingerprint_in(folder: &Path) -> Result<Fingerprint> {
+    pub(crate) fn fingerprint_in(folder: &Path) -> Result<Fingerprint> {
         Ok(read_manifest(folder)?.fingerprint)
     }
 
@@ -301,9 +301,17 @@ impl Dataset {
     }
 
     fn nobody(&self, what: &str, id: &str) -> Error {
+        let first = match what {
+            "user" => self.user_id(0),
+            _ => self.item_id(0),
+        };
+        let like = first.map(|first| format!("; identifiers are such as `{first}`"));
         Error::setting(
             format!("data set `{}`", self.name()),
-            format!("no {what} has the identifier `{id}`"),
+            format!(
+                "no {what} has the identifier `{id}`{}",
+                like.unwrap_or_default()
+            ),
         )
     }
 }

@@ -1,7 +1,9 @@
 //! Dates and unix seconds, in UTC.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 const DAY: i64 = 86_400;
@@ -13,6 +15,20 @@ pub struct Moment(
     /// Unix seconds.
     pub i64,
 );
+
+impl JsonSchema for Moment {
+    fn schema_name() -> Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["integer", "string"] })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
 
 impl Moment {
     /// Reads a date, a date with time of day, or unix seconds.

@@ -16,7 +16,6 @@ pub mod sequences;
 pub mod split;
 mod store;
 mod summary;
-mod toml_file;
 
 pub use dataset::{Dataset, UserColumns};
 pub use export::export;

@@ -9,7 +9,6 @@ mod temporal;
 mod tests;
 
 use crate::data::Sequences;
-use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 
 pub use leave_one_out::{LeaveOneOut, leave_one_out};
@@ -43,6 +42,13 @@ impl CaseSet {
             Self::Test => "test",
             Self::Cold => "cold",
         }
+    }
+
+    /// The set of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Valid, Self::Test, Self::Cold]
+            .into_iter()
+            .find(|set| set.name() == name)
     }
 }
 
@@ -155,16 +161,6 @@ impl Split {
         self.sequences = ordered.sequences;
         self.report = report::report(self, ordered.times.as_deref(), without_history);
     }
-}
-
-fn check_max_len(kind: &str, max_len: usize) -> Result<()> {
-    if max_len > 0 {
-        return Ok(());
-    }
-    Err(Error::setting(
-        format!("{kind}.max_len"),
-        "0 leaves no history; at least 1 is needed",
-    ))
 }
 
 fn as_json(settings: &impl serde::Serialize) -> serde_json::Value {

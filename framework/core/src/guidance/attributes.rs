@@ -1,6 +1,5 @@
 //! Attribute sets: `configs/attributes/*.toml`.
 
-use std::ops::Range;
 use std::path::Path;
 
 use lapidary_sdk::kinds::{Attribute, AttributeSet};
@@ -8,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{Error, Result};
-use crate::settings::explain;
+use crate::toml_file::{self, Problem};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,29 +29,22 @@ struct Entry {
     phrases: Spanned<Vec<Spanned<String>>>,
 }
 
-/// A problem and where in the text it stands.
-pub(super) type Problem = (Range<usize>, String);
-
-pub(super) type Checked<T> = std::result::Result<T, Problem>;
-
 /// Reads an attribute set.
 ///
 /// # Errors
-/// [`Error::Io`] when the file cannot be read; [`Error::Data`] with the line when it is not TOML, a key is missing or
-/// unknown, a text is empty, a name is bad or used twice, or a phrase stands twice.
+/// [`Error::Io`] when the file cannot be read; [`Error::Setting`] that tells all problems with their lines when it is not
+/// TOML, a key is missing or unknown, a text is empty, a name is bad or used twice, or a phrase stands twice.
 pub fn load(path: &Path) -> Result<AttributeSet> {
     let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-    parse(&text).map_err(|(span, reason)| {
-        let before = text.get(..span.start).unwrap_or(&text);
-        let line = before.matches('\n').count() as u64 + 1;
-        Error::data(path, Some(line), reason)
-    })
+    parse(&text).map_err(|problems| toml_file::refuse(path, &text, &problems))
 }
 
-pub(super) fn parse(text: &str) -> Checked<AttributeSet> {
-    let set: Set =
-        toml::from_str(text).map_err(|e| (e.span().unwrap_or_default(), explain(e.message())))?;
-    check_all(&set)?;
+pub(super) fn parse(text: &str) -> std::result::Result<AttributeSet, Vec<Problem>> {
+    let set: Set = toml_file::parse(text)?;
+    let problems = problems(&set);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let attribute = |entry: Entry| Attribute {
         name: entry.name.into_inner(),
         description: entry.description.into_inner(),
@@ -78,61 +70,62 @@ fn texts(spanned: Vec<Spanned<String>>) -> Vec<String> {
     spanned.into_iter().map(Spanned::into_inner).collect()
 }
 
-fn check_all(set: &Set) -> Checked<()> {
-    check_name("domain", &set.domain)?;
-    for (key, value) in [
+/// All that is wrong with a set, in the order of the file.
+fn problems(set: &Set) -> Vec<Problem> {
+    let mut found = Vec::from_iter(of_name("domain", &set.domain));
+    found.extend(of_texts([
         ("item", &set.item),
         ("items", &set.items),
         ("verb", &set.verb),
-    ] {
-        check_text(key, value)?;
-    }
+    ]));
     if set.attributes.get_ref().is_empty() {
-        return Err((
-            set.attributes.span(),
-            "`attributes` is empty; write at least one `[[attributes]]`".to_owned(),
-        ));
+        let reason = "`attributes` is empty; write at least one `[[attributes]]`";
+        found.push(Problem::new(set.attributes.span(), reason));
     }
     let mut names: Vec<&str> = Vec::new();
     let mut phrases: Vec<&str> = Vec::new();
     for entry in set.attributes.get_ref() {
-        check_name("name", &entry.name)?;
-        check_new("attribute", &entry.name, &mut names)?;
-        for (key, value) in [
+        let name = of_name("name", &entry.name);
+        found.extend(name.or_else(|| repeated("attribute", &entry.name, &mut names)));
+        found.extend(of_texts([
             ("description", &entry.description),
             ("low", &entry.low),
             ("high", &entry.high),
-        ] {
-            check_text(key, value)?;
-        }
+        ]));
         if entry.phrases.get_ref().is_empty() {
             let reason = format!(
                 "`{}` has no phrases; give at least one",
                 entry.name.get_ref()
             );
-            return Err((entry.phrases.span(), reason));
+            found.push(Problem::new(entry.phrases.span(), reason));
         }
         for phrase in entry.phrases.get_ref() {
-            check_text("phrases", phrase)?;
-            check_new("phrase", phrase, &mut phrases)?;
+            let text = of_text("phrases", phrase);
+            found.extend(text.or_else(|| repeated("phrase", phrase, &mut phrases)));
         }
     }
-    Ok(())
+    found
 }
 
-fn check_name(key: &str, name: &Spanned<String>) -> Checked<()> {
+fn of_name(key: &str, name: &Spanned<String>) -> Option<Problem> {
     let text = name.get_ref();
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(good) {
-        return Ok(());
+        return None;
     }
     let reason = format!(
         "`{key}`: `{text}` is no name; use lowercase letters, digits and `_`, a letter first"
     );
-    Err((name.span(), reason))
+    Some(Problem::new(name.span(), reason))
 }
 
-fn check_text(key: &str, value: &Spanned<String>) -> Checked<()> {
+fn of_texts<const N: usize>(texts: [(&str, &Spanned<String>); N]) -> impl Iterator<Item = Problem> {
+    texts
+        .into_iter()
+        .filter_map(|(key, text)| of_text(key, text))
+}
+
+fn of_text(key: &str, value: &Spanned<String>) -> Option<Problem> {
     let text = value.get_ref();
     let reason = if text.trim().is_empty() {
         "is empty"
@@ -141,21 +134,26 @@ fn check_text(key: &str, value: &Spanned<String>) -> Checked<()> {
     } else if text.chars().any(char::is_control) {
         "holds a line break or another control character"
     } else {
-        return Ok(());
+        return None;
     };
-    Err((value.span(), format!("`{key}`: {text:?} {reason}")))
+    Some(Problem::new(
+        value.span(),
+        format!("`{key}`: {text:?} {reason}"),
+    ))
 }
 
-fn check_new<'a>(what: &str, value: &'a Spanned<String>, seen: &mut Vec<&'a str>) -> Checked<()> {
+fn repeated<'a>(
+    what: &str,
+    value: &'a Spanned<String>,
+    seen: &mut Vec<&'a str>,
+) -> Option<Problem> {
     let text = value.get_ref().as_str();
     if seen.contains(&text) {
-        return Err((
-            value.span(),
-            format!("{what} `{text}` stands here a second time"),
-        ));
+        let reason = format!("{what} `{text}` stands here a second time");
+        return Some(Problem::new(value.span(), reason));
     }
     seen.push(text);
-    Ok(())
+    None
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ fn bad_sets_are_refused_with_line_and_key() {
         ),
         (
             replaced("low = \"serious\"\n", ""),
-            "6: missing field `low`",
+            "6: key `low` is missing",
         ),
         (
             replaced("low = \"serious\"", "low = 3"),
@@ -88,7 +88,7 @@ fn bad_sets_are_refused_with_line_and_key() {
         (replaced("domain =", "domain"), "1: "),
         (
             refused(|t| t.split("[[").next().unwrap().to_owned()),
-            "1: missing field `attributes`",
+            "1: key `attributes` is missing",
         ),
         (
             refused(|t| t.split("\n[[").next().unwrap().to_owned() + "attributes = []"),

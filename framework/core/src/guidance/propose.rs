@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use lapidary_sdk::kinds::{Ask, Attribute, AttributeSet, ItemText, Message, Prompt, Request, Role};
 use lapidary_sdk::lenient::{self, Value, same_name};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -30,7 +31,7 @@ const KEYS: [(&str, &str); 5] = [
 ];
 
 /// What is asked for, and the words of the domain.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProposeSettings {
     /// Attributes to ask for.
@@ -335,7 +336,10 @@ impl Proposal {
                 "propose_attributes",
                 "the file reads otherwise",
             )),
-            Err((_, reason)) => Err(Error::setting("propose_attributes", reason)),
+            Err(problems) => {
+                let reasons: Vec<String> = problems.into_iter().map(|p| p.reason).collect();
+                Err(Error::setting("propose_attributes", reasons.join("; ")))
+            }
         }
     }
 }

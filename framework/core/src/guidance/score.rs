@@ -1,6 +1,7 @@
 //! From subjects to guided scores.
 
 use lapidary_sdk::kinds::{AttributeSet, ItemText, Llm, PromptStrategy, Subject};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -11,7 +12,7 @@ use crate::data::Split;
 use crate::error::{Error, Result};
 
 /// How users are scored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Users {
     /// Not at all.

@@ -9,9 +9,9 @@ use lapidary_sdk::{Kind, State};
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::device;
 use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
+use crate::{device, progress};
 
 /// A component's place in the registry and its settings, checked and complete.
 #[derive(Clone, Debug)]
@@ -162,6 +162,7 @@ impl LanguageModel {
             model_dirs: dirs.collect(),
         };
         let Chosen { name, settings, .. } = &self.chosen;
+        let _stage = progress::begin(&format!("opening `{name}`"), 0);
         context.registry.llm(name, settings, &told)
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -13,6 +14,9 @@ use crate::error::Result;
 use crate::fingerprint::Fingerprint;
 use crate::plugin::Registry;
 use crate::run::RunFolder;
+
+/// How `run.json` tells of an artefact whose making began and did not end yet.
+pub(crate) const UNFINISHED: &str = "unfinished";
 
 /// Where stages find components and artefacts, and where they note what they did.
 pub struct Context {
@@ -31,7 +35,7 @@ pub struct Context {
     /// Whether trainings leave their checkpoints in the store, so that one with more epochs goes on from there.
     pub keep_checkpoints: Cell<bool>,
     /// The run's own folder.
-    pub folder: RunFolder,
+    pub folder: Rc<RunFolder>,
 }
 
 impl Context {
@@ -64,6 +68,12 @@ impl Context {
                 "device": device::name(self.device),
                 "libtorch": crate::plugin::running_torch().to_string(),
             }),
+        };
+        // Noted before, so that what an interrupted run left behind is known to be wanted.
+        let make = |work: &Path| {
+            let note = json!({"how": UNFINISHED, "fingerprint": fingerprint, "inputs": inputs});
+            self.folder.record_in("artefacts", &key, note)?;
+            make(work)
         };
         let (content, origin) = self.store.load_or_make(&stage, make)?;
         let how = match origin {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -26,7 +27,7 @@ pub struct Question {
 }
 
 /// What is ranked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Candidates {
     /// The whole catalogue.
@@ -45,9 +46,21 @@ pub enum Baseline {
     Chance,
 }
 
+impl Baseline {
+    /// Its name in files and fingerprints.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Popularity => "popularity",
+            Self::Chance => "chance",
+        }
+    }
+}
+
 /// Where the targets of some cases came out; without values in a dry run.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
+    /// Names it.
+    pub fingerprint: Fingerprint,
     /// Names what was asked.
     pub of: Fingerprint,
     /// The split of the cases.
@@ -58,6 +71,15 @@ pub struct Evaluation {
     pub among: Candidates,
     /// The ranking.
     pub ranking: Option<Rc<Ranking>>,
+}
+
+/// The stage under which `metrics.jsonl` has the figures of a ranking of `cases` by a model.
+pub fn evaluation_stage(cases: &str, among: Candidates, model: &Fingerprint) -> String {
+    let among = match among {
+        Candidates::All => "",
+        Candidates::Cold => "-among-cold",
+    };
+    format!("evaluation-{cases}{among}-{}", model.short())
 }
 
 /// Ranks the catalogue, or some of it, for each case with a trained recommender.
@@ -74,7 +96,12 @@ pub fn evaluate(
     let splits = [&recommender.split, &split.fingerprint];
     same_split("evaluate", ["the model", "the cases"], splits)?;
     let scorer = recommender.model().map(|m| m as &dyn Scorer);
-    ranked(context, &recommender.fingerprint, split, question, scorer)
+    let ranked_by = RankedBy {
+        of: &recommender.fingerprint,
+        baseline: None,
+        scorer,
+    };
+    ranked(context, ranked_by, split, question)
 }
 
 /// As [`evaluate`], with a baseline.
@@ -87,36 +114,45 @@ pub fn evaluate_baseline(
     split: &Split,
     question: Question,
 ) -> Result<Evaluation> {
-    let named = |sort: &str| {
-        Builder::new(sort)
-            .part("split", &split.fingerprint)
-            .finish()
-    };
-    match baseline {
+    let name = baseline.name();
+    let of = Builder::new(name)
+        .part("split", &split.fingerprint)
+        .finish();
+    (context.folder).record_in("baselines", of.short(), name)?;
+    let popularity;
+    let scorer: &dyn Scorer = match baseline {
         Baseline::Popularity => {
-            let scorer = Popularity::new(split)?;
-            ranked(
-                context,
-                &named("popularity"),
-                split,
-                question,
-                Some(&scorer),
-            )
+            popularity = Popularity::new(split)?;
+            &popularity
         }
-        Baseline::Chance => {
-            let scorer = Chance(split.n_items);
-            ranked(context, &named("chance"), split, question, Some(&scorer))
-        }
-    }
+        Baseline::Chance => &Chance(split.n_items),
+    };
+    let ranked_by = RankedBy {
+        of: &of,
+        baseline: Some(name),
+        scorer: Some(scorer),
+    };
+    ranked(context, ranked_by, split, question)
+}
+
+/// What ranks.
+struct RankedBy<'a> {
+    of: &'a Fingerprint,
+    baseline: Option<&'static str>,
+    scorer: Option<&'a dyn Scorer>,
 }
 
 fn ranked(
     context: &Context,
-    of: &Fingerprint,
+    ranked_by: RankedBy<'_>,
     split: &Split,
     question: Question,
-    scorer: Option<&dyn Scorer>,
 ) -> Result<Evaluation> {
+    let RankedBy {
+        of,
+        baseline,
+        scorer,
+    } = ranked_by;
     let Question {
         cases,
         lists,
@@ -144,7 +180,8 @@ fn ranked(
     }
     let fingerprint = name.finish();
     let inputs = json!({
-        "model": of, "split": split.fingerprint, "cases": cases.name(), "lists": lists, "among": among,
+        "model": of, "baseline": baseline, "split": split.fingerprint, "cases": cases.name(), "lists": lists,
+        "among": among,
     });
     let options = Options {
         lists: Some(lists),
@@ -167,6 +204,7 @@ fn ranked(
         .map(|c| Ranking::from_content(&c, asked, numbers))
         .transpose()?;
     Ok(Evaluation {
+        fingerprint,
         of: of.clone(),
         split: split.fingerprint.clone(),
         cases,

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use lapidary_sdk::kinds::{AttributeSet, ItemText};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -11,12 +12,13 @@ use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
 use crate::guidance::{Cache, GuidedScores, Scorer, Users};
+use crate::settings::{OutOfRange, out_of_range};
 
 /// Counts the changes of what this stage computes.
 const VERSION: &str = "1";
 
 /// How scoring goes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GuideSettings {
     /// How users are scored.
@@ -31,6 +33,13 @@ impl Default for GuideSettings {
             users: Users::default(),
             batch: 64,
         }
+    }
+}
+
+impl GuideSettings {
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
+        out_of_range([("batch", self.batch > 0, "at least 1")])
     }
 }
 

@@ -11,20 +11,23 @@ use serde_json::Value;
 use tch::Device;
 
 use super::Recommender;
+use super::context::UNFINISHED;
 use super::train::load;
-use crate::artefact::{Store, read_json};
+use crate::artefact::Store;
 use crate::data::{Dataset, Split, find_stored, leave_one_out, temporal};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::guidance::GuidedScores;
 use crate::plugin::Registry;
+use crate::run::Record;
 
 /// A run's folder, read.
 #[derive(Debug)]
 pub struct KeptRun {
+    folder: PathBuf,
     file: PathBuf,
-    record: Value,
+    record: Record,
 }
 
 /// A model that a run trained or loaded.
@@ -36,7 +39,8 @@ pub struct KeptModel {
     pub backbone: String,
     /// Whether its scores have parts by attribute.
     pub has_attributes: bool,
-    guided: Option<Fingerprint>,
+    pub(crate) guided: Option<Fingerprint>,
+    is_refined: bool,
     inputs: ModelInputs,
 }
 
@@ -82,24 +86,56 @@ struct DatasetNote {
     fingerprint: Fingerprint,
 }
 
+impl KeptModel {
+    /// The split that it was trained on.
+    pub(crate) fn split(&self) -> &Fingerprint {
+        &self.inputs.split
+    }
+
+    /// The refined embedding that it started from.
+    pub(crate) fn refined(&self) -> Option<&Fingerprint> {
+        self.is_refined.then_some(&self.inputs.start)
+    }
+
+    /// The settings of its backbone.
+    pub fn settings(&self) -> &Value {
+        &self.inputs.settings
+    }
+}
+
 impl KeptRun {
     /// Reads a run's folder.
     ///
     /// # Errors
     /// [`Error::Data`] when it is none, or one of a dry run; [`Error::Damaged`] when `run.json` cannot be read.
     pub fn open(folder: &Path) -> Result<Self> {
-        let file = folder.join("run.json");
-        if !file.is_file() {
-            let reason = "no run.json in it; name the folder of a run, such as runs/quickstart-20260131-174502";
-            return Err(Error::data(folder, None, reason));
-        }
-        let record: Value = read_json(&file)?;
-        if record["dry_run"] == true {
+        let (file, record) = (folder.join("run.json"), Record::open(folder)?);
+        if record.is_dry() {
             let reason =
                 "this was a dry run: nothing was trained; run the script without --dry-run";
             return Err(Error::data(file, None, reason));
         }
-        Ok(Self { file, record })
+        let folder = folder.to_path_buf();
+        Ok(Self {
+            folder,
+            file,
+            record,
+        })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What `run.json` holds.
+    pub fn record(&self) -> &Value {
+        self.record.json()
+    }
+
+    /// The script that was run, as the run noted it.
+    pub fn script(&self) -> Option<&Path> {
+        self.record.script()
     }
 
     /// The run's models, in the order of the script.
@@ -107,25 +143,27 @@ impl KeptRun {
     /// # Errors
     /// [`Error::Data`] when `run.json` tells too little of one.
     pub fn models(&self) -> Result<Vec<KeptModel>> {
-        let artefacts = self.record["artefacts"].as_object();
-        let keys = artefacts.into_iter().flat_map(|notes| notes.keys());
-        let models = keys.filter(|key| key.starts_with("model "));
-        models.map(|key| self.model(key)).collect()
+        let artefacts = self.record.section("artefacts");
+        let finished = artefacts.filter(|(_, note)| note["how"] != UNFINISHED);
+        let models = finished.filter(|(key, _)| key.starts_with("model "));
+        models.map(|(key, _)| self.model(key)).collect()
     }
 
     fn model(&self, key: &str) -> Result<KeptModel> {
         let note: Note<ModelInputs> = self.note("artefacts", key)?;
         let start = format!("refined {}", note.inputs.start.short());
-        let refined = match self.record["artefacts"].get(&start) {
+        let refined = match self.record.get("artefacts").get(&start) {
             Some(_) => Some(self.note::<Note<RefinedInputs>>("artefacts", &start)?),
             None => None,
         };
+        let is_refined = refined.is_some();
         let guided = refined.and_then(|refined| refined.inputs.guided);
         Ok(KeptModel {
             fingerprint: note.fingerprint,
             backbone: note.inputs.backbone.clone(),
             has_attributes: guided.is_some(),
             guided,
+            is_refined,
             inputs: note.inputs,
         })
     }
@@ -163,6 +201,7 @@ impl KeptRun {
         let scores = scores.map(|content| GuidedScores::from_content(&content));
         Ok(Reopened {
             recommender: Recommender {
+                validated: Vec::new(),
                 fingerprint: model.fingerprint.clone(),
                 split: split.fingerprint.clone(),
                 attributes: trained.0.attributes().to_vec(),
@@ -174,13 +213,21 @@ impl KeptRun {
         })
     }
 
+    /// Opens a data set of the run.
+    pub(crate) fn dataset(&self, name: &str, store: &Store) -> Result<Dataset> {
+        let of: DatasetNote = self.note("datasets", name)?;
+        let found = find_stored(&store.datasets(), &of.fingerprint)?;
+        found.ok_or_else(|| self.lacks(store, &format!("the data set `{name}`"), &of.fingerprint))
+    }
+
     /// Cuts the data set as the script did.
-    fn split(&self, fingerprint: &Fingerprint, store: &Store) -> Result<(Dataset, Split)> {
+    pub(crate) fn split(
+        &self,
+        fingerprint: &Fingerprint,
+        store: &Store,
+    ) -> Result<(Dataset, Split)> {
         let note: SplitNote = self.note("splits", fingerprint.short())?;
-        let of: DatasetNote = self.note("datasets", &note.dataset)?;
-        let found = find_stored(&store.root().join("datasets"), &of.fingerprint)?;
-        let what = format!("the data set `{}`", note.dataset);
-        let data = found.ok_or_else(|| self.lacks(store, &what, &of.fingerprint))?;
+        let data = self.dataset(&note.dataset, store)?;
         let split = match note.kind.as_str() {
             "temporal" => temporal(&data, &self.read(note.settings)?)?,
             _ => leave_one_out(&data, &self.read(note.settings)?)?,
@@ -196,7 +243,7 @@ impl KeptRun {
     fn warn_of_other_code(&self, backbone: &str, registry: &Registry) -> Result<()> {
         let entry = registry.entry(Kind::Backbone, backbone)?;
         let plugin = &entry.origin.plugin;
-        let known = self.record["plugins"][plugin]["sha256"].as_str();
+        let known = self.record.get("plugins")[plugin]["sha256"].as_str();
         if entry.code()?.map(Fingerprint::as_str) != known {
             tracing::warn!(
                 "the plugin {plugin} is not the one of the run: what its backbone says may differ; run the script again to be sure"
@@ -206,7 +253,7 @@ impl KeptRun {
     }
 
     fn note<T: DeserializeOwned>(&self, section: &str, key: &str) -> Result<T> {
-        self.read(self.record[section][key].clone())
+        self.read(self.record.get(section)[key].clone())
     }
 
     fn read<T: DeserializeOwned>(&self, value: Value) -> Result<T> {

@@ -28,7 +28,10 @@ pub use base::{BaseEmbedding, embed, embed_with_backbone};
 pub use bring::bring_scores;
 pub use component::{Chosen, LanguageModel, PromptStrategy};
 pub use context::Context;
-pub use evaluate::{Baseline, Candidates, Evaluation, Question, evaluate, evaluate_baseline};
+pub(crate) use context::UNFINISHED;
+pub use evaluate::{
+    Baseline, Candidates, Evaluation, Question, evaluate, evaluate_baseline, evaluation_stage,
+};
 pub use guide::{GuideSettings, GuidedEmbedding, guide, guide_users, item_text};
 pub use kept::{KeptModel, KeptRun, Reopened};
 pub use portrait::{Portrait, Shaping};

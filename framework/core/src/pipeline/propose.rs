@@ -9,6 +9,7 @@ use super::{Context, LanguageModel, item_text};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::guidance::{Cache, Proposal, ProposeSettings, answer_once};
+use crate::settings as checked;
 
 /// A proposal, and the file that holds it.
 #[derive(Clone, Debug)]
@@ -32,15 +33,16 @@ pub fn propose(
     settings: &ProposeSettings,
     seed: u64,
 ) -> Result<Option<Proposed>> {
-    for (key, value) in [
-        ("attributes", settings.attributes),
-        ("sample", settings.sample),
-    ] {
-        if !(1..=1000).contains(&value) {
-            let place = format!("propose_attributes.{key}");
-            return Err(Error::setting(place, "must be from 1 to 1000"));
-        }
-    }
+    let range = 1..=1000;
+    let (attributes, sample) = (
+        range.contains(&settings.attributes),
+        range.contains(&settings.sample),
+    );
+    let problems = checked::out_of_range([
+        ("attributes", attributes, "from 1 to 1000"),
+        ("sample", sample, "from 1 to 1000"),
+    ]);
+    checked::check(settings, problems, "propose_attributes")?;
     let words = settings.words(data.name());
     let info = llm.info(context)?;
     if context.dry_run {

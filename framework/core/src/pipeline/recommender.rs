@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
 use crate::guidance::GuidedScores;
-use crate::rank::{Query, recommend};
+use crate::rank::{Metric, Query, recommend};
 use crate::reason::{Steer, Steered};
 use crate::refine::{Part, Percentiles, explain};
 use crate::train::{History, Model};
@@ -21,6 +21,8 @@ pub struct Recommender {
     pub split: Fingerprint,
     /// Names of its guided columns.
     pub attributes: Vec<String>,
+    /// The metrics of its validations, the deciding one first; none where it is from a finished run.
+    pub validated: Vec<Metric>,
     pub(super) scores: Option<Rc<GuidedScores>>,
     pub(super) trained: Option<(Model, History)>,
 }
@@ -70,6 +72,11 @@ impl Recommender {
     /// The model; none in a dry run.
     pub fn model(&self) -> Option<&Model> {
         self.trained.as_ref().map(|(model, _)| model)
+    }
+
+    /// The language model's scores that it was refined with, where there are some.
+    pub fn guided_scores(&self) -> Option<&GuidedScores> {
+        self.scores.as_deref()
     }
 
     /// How training went; none in a dry run.

@@ -117,7 +117,9 @@ impl Scene {
             dry_run,
             model_dirs: Vec::new(),
             keep_checkpoints: Cell::default(),
-            folder: RunFolder::create(&path.join("runs"), &path.join("x.lua"), start).unwrap(),
+            folder: std::rc::Rc::new(
+                RunFolder::create(&path.join("runs"), &path.join("x.lua"), start).unwrap(),
+            ),
         }
     }
 

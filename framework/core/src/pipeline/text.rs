@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use lapidary_sdk::Kind;
 use lapidary_sdk::kinds::llm::method;
 use lapidary_sdk::kinds::{EmbedSettings, Pooling};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -14,6 +15,7 @@ use crate::artefact::Content;
 use crate::data::{Dataset, ItemText, Split};
 use crate::error::{Error, Result};
 use crate::fingerprint::Builder;
+use crate::settings::{self as checked, OutOfRange, out_of_range};
 use crate::{interrupt, progress};
 
 /// Counts the changes of what this stage computes.
@@ -23,7 +25,7 @@ const VERSION: &str = "1";
 const PARTS: [&str; 3] = ["title", "year", "categories"];
 
 /// Settings of [`embed_texts`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TextSettings {
     /// What the text of an item consists of, in this order: `title`, `year`, `categories`, names of fields.
@@ -56,6 +58,16 @@ impl Default for TextSettings {
 }
 
 impl TextSettings {
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
+        let parts = !self.parts.is_empty();
+        out_of_range([
+            ("parts", parts, "a list of at least one, such as `title`"),
+            ("max_tokens", self.max_tokens > 0, "at least 1"),
+            ("batch", self.batch > 0, "at least 1"),
+        ])
+    }
+
     fn states(&self) -> EmbedSettings {
         EmbedSettings {
             layer: self.layer,
@@ -141,17 +153,7 @@ fn check(
             others.join(", ")
         ));
     }
-    for (name, value) in [
-        ("max_tokens", settings.max_tokens as usize),
-        ("batch", settings.batch),
-    ] {
-        if value == 0 {
-            return wrong(format!("`{name}` must be at least 1"));
-        }
-    }
-    if settings.parts.is_empty() {
-        return wrong("`parts` is empty; name at least `title`".to_owned());
-    }
+    checked::check(settings, settings.problems(), "text_embedder")?;
     let special = |part: &String| PARTS.contains(&part.as_str());
     if !settings.parts.iter().all(special) {
         let mut known: BTreeSet<String> = PARTS.map(str::to_owned).into();

@@ -8,11 +8,12 @@ use serde_json::json;
 use tch::Device;
 
 use super::{Chosen, Context, Recommender, RefinedEmbedding, same_split};
-use crate::artefact::Content;
+use crate::artefact::{Content, TRAINING};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
 use crate::guidance::GuidedScores;
+use crate::lock;
 use crate::refine::{Embedding, Unseen};
 use crate::run::{Point, RunFolder};
 use crate::train::{
@@ -134,6 +135,9 @@ pub fn train(
         let mut model = Model::new(&embedding, make()?, split.max_len, context.device)?;
         let mut curves = Curves { folder, stage };
         let kept = kept_checkpoints(context, settings, named)?;
+        let lock =
+            |folder: &PathBuf| lock::take(&folder.join(".lock"), "a model of the same settings");
+        let _lock = kept.as_ref().map(lock).transpose()?;
         let checkpoints = kept.as_deref().unwrap_or(work);
         let history = fit(&mut model, split, settings, Some(checkpoints), &mut curves)?;
         model.place_unseen(split.held_out(), start.unseen())?;
@@ -148,6 +152,7 @@ pub fn train(
         fingerprint,
         split: split.fingerprint.clone(),
         attributes: start.attributes(),
+        validated: settings.metrics(),
         scores: start.scores(),
         trained,
     })
@@ -162,12 +167,17 @@ fn kept_checkpoints(
     let Some(shared) = settings.of_any_length() else {
         return Ok(None);
     };
-    let folder = context.store.root().join("training");
-    let folder = folder.join(named(&shared).short());
+    let folder = context.store.root().join(TRAINING);
+    let name = named(&shared);
+    let folder = folder.join(name.short());
     if context.keep_checkpoints.get() {
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
     }
-    Ok(folder.is_dir().then_some(folder))
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    (context.folder).record_in("checkpoints", name.short(), json!(name))?;
+    Ok(Some(folder))
 }
 
 /// A trained model and its history from what is stored of them, and a backbone that was made as theirs was.

@@ -1,19 +1,51 @@
 //! Opens libraries. They are never closed: what they handed out lives as long as the process.
 #![allow(unsafe_code)]
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use lapidary_abi as abi;
 use libloading::os::unix::Library;
 
 use super::error::PluginError;
 use super::object_file;
+use crate::files::Stamp;
 
-/// Opens a plugin and calls its entry. `path` is absolute.
-pub(super) fn open(path: &Path) -> Result<*const abi::Manifest, PluginError> {
+/// Each plugin's file as it was when it was last opened.
+static OPENED: Mutex<Option<HashMap<PathBuf, Stamp>>> = Mutex::new(None);
+
+/// Opens a plugin and calls its entry. `path` is absolute. A file that was rebuilt since this process opened it is opened
+/// as a new generation beside the old one: the system's loader would hand out the old one for the same path, so it gets a
+/// copy under another name.
+pub(super) fn open(path: &Path, stamp: Stamp) -> Result<*const abi::Manifest, PluginError> {
     object_file::inspect(path)?;
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let opened = opened.get_or_insert_default();
+    let manifest = match opened.get(path) {
+        Some(earlier) if *earlier != stamp => open_copy(path)?,
+        _ => open_file(path)?,
+    };
+    opened.insert(path.to_path_buf(), stamp);
+    Ok(manifest)
+}
+
+/// The copy may go once it is open: the system keeps what it mapped.
+fn open_copy(path: &Path) -> Result<*const abi::Manifest, PluginError> {
+    let failed = |e: std::io::Error| PluginError::Open {
+        path: path.to_path_buf(),
+        reason: format!("a copy for its new generation could not be made: {e}"),
+    };
+    let copy = tempfile::Builder::new()
+        .suffix(std::env::consts::DLL_SUFFIX)
+        .tempfile()
+        .map_err(failed)?;
+    std::fs::copy(path, copy.path()).map_err(failed)?;
+    open_file(copy.path())
+}
+
+fn open_file(path: &Path) -> Result<*const abi::Manifest, PluginError> {
     // Every symbol is resolved now, so that a missing one is found here; nothing of the plugin is visible to others;
     // the library stays even if someone closes it.
     let flags = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE;

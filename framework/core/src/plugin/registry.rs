@@ -17,6 +17,7 @@ use super::native::Native;
 use super::search::{self, SearchPath};
 use super::{checked, handshake, host, loader, settings};
 use crate::error::{Error, Result};
+use crate::files::Stamp;
 use crate::fingerprint::Fingerprint;
 
 /// Makes an instance from checked settings and what the host tells.
@@ -89,6 +90,8 @@ pub struct Entry {
     pub origin: Origin,
     factory: Factory,
     code: OnceCell<Option<Fingerprint>>,
+    /// Its library as it was when it was loaded.
+    stamp: Option<Stamp>,
 }
 
 /// A library that was loaded.
@@ -152,7 +155,7 @@ impl Registry {
                 &origin,
             )?);
         }
-        self.publish_native(accepted)?;
+        self.publish_native(accepted, None)?;
         Ok(())
     }
 
@@ -165,14 +168,14 @@ impl Registry {
             path: path.to_path_buf(),
             reason: e.to_string(),
         })?;
-        let file = identity(&path)?;
-        if self.files.contains(&file) {
+        let stamp = Stamp::of(&path)?;
+        if self.files.contains(&stamp.file) {
             return Ok(None);
         }
-        let manifest = loader::open(&path)?;
+        let manifest = loader::open(&path, stamp)?;
         let accepted = handshake::accept(&path, manifest)?;
-        let components = self.publish_native(accepted)?;
-        self.files.insert(file);
+        let components = self.publish_native(accepted, Some(stamp))?;
+        self.files.insert(stamp.file);
         Ok(Some(Loaded { path, components }))
     }
 
@@ -214,6 +217,20 @@ impl Registry {
         origin: Origin,
         factory: Factory,
     ) -> Result<()> {
+        self.add_read(description, origin, factory, None)
+    }
+
+    /// As [`Registry::add`]; its file had the fingerprint `code` when it was read.
+    ///
+    /// # Errors
+    /// As [`Registry::add`].
+    pub fn add_read(
+        &mut self,
+        description: Description,
+        origin: Origin,
+        factory: Factory,
+        code: Option<Fingerprint>,
+    ) -> Result<()> {
         handshake::check_described(&description, factory.kind()).map_err(|reason| {
             PluginError::BadComponent {
                 path: match &origin.place {
@@ -228,7 +245,8 @@ impl Registry {
             description,
             origin,
             factory,
-            code: OnceCell::new(),
+            code: code.map_or_else(OnceCell::new, |code| OnceCell::from(Some(code))),
+            stamp: None,
         };
         self.publish(vec![entry])?;
         Ok(())
@@ -237,12 +255,14 @@ impl Registry {
     fn publish_native(
         &mut self,
         accepted: Vec<(Description, Native)>,
+        stamp: Option<Stamp>,
     ) -> Result<Vec<(Kind, String)>> {
         let entries = accepted.into_iter().map(|(description, native)| Entry {
             description,
             origin: native.origin().clone(),
             factory: native.factory(),
             code: OnceCell::new(),
+            stamp,
         });
         self.publish(entries.collect())
     }
@@ -275,10 +295,8 @@ impl Registry {
     /// # Errors
     /// [`Error::Unknown`] with the nearest names of that kind; says so where another kind has the name.
     pub fn entry(&self, kind: Kind, name: &str) -> Result<&Entry> {
-        let key = (kind, name.to_owned());
-        self.entries
-            .get(&key)
-            .ok_or_else(|| self.unknown(kind, name))
+        let entry = self.entries.get(&(kind, name.to_owned()));
+        entry.ok_or_else(|| self.unknown(kind, name))
     }
 
     /// Checks settings against the component's schema, and adds the defaults of what is not given.
@@ -292,31 +310,42 @@ impl Registry {
     fn unknown(&self, kind: Kind, name: &str) -> Error {
         let known = self.entries.keys().filter(|k| k.0 == kind).map(|k| &k.1);
         let mut error = Error::unknown(kind.name(), name, known);
-        let other = self.entries.keys().find(|k| k.1 == name);
-        if let Error::Unknown { note, .. } = &mut error {
-            if let Some((other, _)) = other {
-                *note = format!(" (there is a {other} of that name)");
-            } else if self.entries.is_empty() {
-                *note = ": no plugin was loaded, `lapidary doctor` tells where they were sought"
-                    .to_owned();
-            }
+        if let Error::Unknown { note, nearest, .. } = &mut error {
+            *note = match self.entries.keys().find(|k| k.1 == name) {
+                Some((other, _)) => format!(" (there is a {other} of that name)"),
+                None if self.entries.is_empty() => {
+                    ": no plugin was loaded, `lapidary doctor` tells where they were sought".into()
+                }
+                None if nearest.is_empty() => {
+                    " (no plugin has it; `lapidary plugins` lists those found and refused)".into()
+                }
+                None => String::new(),
+            };
         }
         error
     }
 }
 
 impl Entry {
-    /// Fingerprint of the file it is from, as the file is when first asked for; none where it is linked in.
+    /// Fingerprint of the file it is from; none where it is linked in.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file cannot be read.
+    /// [`Error::Io`] when the file cannot be read; [`Error::Data`] when it is no longer the one that was loaded.
     pub fn code(&self) -> Result<Option<&Fingerprint>> {
         if let Some(known) = self.code.get() {
             return Ok(known.as_ref());
         }
         let found = match &self.origin.place {
             Place::Linked => None,
-            Place::Library(path) | Place::Script(path) => Some(Fingerprint::of_file(path)?),
+            Place::Library(path) | Place::Script(path) => {
+                let found = Fingerprint::of_file(path)?;
+                if self.stamp.is_some_and(|s| Stamp::of(path).ok() != Some(s)) {
+                    let reason =
+                        "the plugin was rebuilt since it was loaded; run again to use the new one";
+                    return Err(Error::data(path, None, reason));
+                }
+                Some(found)
+            }
         };
         Ok(self.code.get_or_init(|| found).as_ref())
     }
@@ -367,11 +396,4 @@ makes! {
     prompt_strategy: PromptStrategy, PromptStrategyContext, dyn PromptStrategy;
     /// Makes a reducer.
     reducer: Reducer, ReducerContext, dyn Reducer;
-}
-
-/// Device and number of a file: the same for every path that leads to it.
-fn identity(path: &Path) -> Result<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::metadata(path).map_err(Error::io(path))?;
-    Ok((metadata.dev(), metadata.ino()))
 }

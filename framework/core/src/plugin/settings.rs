@@ -145,10 +145,19 @@ fn key_path(pointer: &str) -> String {
 }
 
 fn expected(kind: &TypeKind) -> String {
+    let word = |name: &str| match name {
+        "array" => "a list",
+        "boolean" => "`true` or `false`",
+        "integer" => "a whole number",
+        "null" => "nothing",
+        "number" => "a number",
+        "object" => "a table",
+        _ => "a text",
+    };
     match kind {
-        TypeKind::Single(one) => one.to_string(),
+        TypeKind::Single(one) => word(&one.to_string()).to_owned(),
         TypeKind::Multiple(several) => {
-            let names: Vec<_> = several.iter().map(|t| t.to_string()).collect();
+            let names: Vec<_> = several.iter().map(|t| word(&t.to_string())).collect();
             names.join(" or ")
         }
     }
@@ -217,11 +226,11 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "  `dropout`: expected number, found the text `high`",
+                "  `dropout`: expected a number, found the text `high`",
                 "  `inner`: unknown key `widht`; did you mean `width`?",
                 "  `layers`: 0 is less than the minimum of 1",
                 "  `norm`: expected `pre` or `post`, found the text `prre`; did you mean `pre`?",
-                "  `warmup`: expected null or integer, found 1.5",
+                "  `warmup`: expected nothing or a whole number, found 1.5",
                 "  unknown key `layer`; did you mean `layers`?",
             ]
         );

@@ -42,6 +42,14 @@ pub struct Difference {
 }
 
 impl Bootstrap {
+    /// The mean of some values with its interval; `p` is that of a mean of 0.
+    ///
+    /// # Errors
+    /// As [`Bootstrap::compare`].
+    pub fn mean(&self, values: &[f32]) -> Result<Difference> {
+        self.compare(&vec![0.0; values.len()], values)
+    }
+
     /// Compares the values of the same cases in two runs.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! Metrics of one relevant item a case, as functions of its rank.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
@@ -77,6 +79,20 @@ impl Metric {
             Measure::Recall | Measure::HitRate => 1.0,
             Measure::Precision => 1.0 / f64::from(self.cutoff.unwrap_or(1).max(1)),
         }
+    }
+}
+
+impl JsonSchema for Metric {
+    fn schema_name() -> Cow<'static, str> {
+        "Metric".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+
+    fn inline_schema() -> bool {
+        true
     }
 }
 

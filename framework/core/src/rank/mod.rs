@@ -5,6 +5,7 @@
 
 mod among;
 mod bootstrap;
+mod figure;
 mod lists;
 mod metrics;
 mod popularity;
@@ -22,12 +23,13 @@ mod tests;
 
 pub use among::Among;
 pub use bootstrap::{Bootstrap, Difference};
+pub use figure::Figure;
 pub use lists::TopLists;
 pub(crate) use lists::best_unseen;
 pub use metrics::{Curve, Measure, Metric};
 pub use popularity::{Chance, Popularity};
 pub use ranking::{Options, Places, Ranking, rank};
 pub(crate) use ranking::{by_history, check_catalogue, nan};
-pub use recommend::recommend;
+pub use recommend::{recommend, recommend_all};
 pub use report::{Catalogue, Report, Values};
 pub use scorer::{Query, Scorer};

@@ -11,18 +11,47 @@ use crate::error::Result;
 /// # Errors
 /// What the scorer reports; [`crate::Error::NotFinite`] for a score that is NaN.
 pub fn recommend(scorer: &dyn Scorer, query: Query<'_>, k: usize) -> Result<Vec<(u32, f32)>> {
-    let scores = scorer.scores(&[query])?.f_squeeze_dim(0)?;
+    Ok(recommend_all(scorer, &[query], k)?
+        .pop()
+        .unwrap_or_default())
+}
+
+/// The same for several users, a list each.
+///
+/// # Errors
+/// As [`recommend`].
+pub fn recommend_all(
+    scorer: &dyn Scorer,
+    queries: &[Query<'_>],
+    k: usize,
+) -> Result<Vec<Vec<(u32, f32)>>> {
+    let scores = scorer.scores(queries)?;
     if scores.f_isnan()?.f_any()?.f_int64_value(&[])? != 0 {
         return Err(nan("recommending"));
     }
-    let seen: Vec<i64> = query.history.iter().map(|&i| i64::from(i)).collect();
+    let n_items = scorer.n_items();
+    let seen = |(row, query): (usize, &Query<'_>)| {
+        let start = row as i64 * n_items;
+        let history = query.history.iter();
+        history
+            .map(move |&item| start + i64::from(item))
+            .collect::<Vec<i64>>()
+    };
+    let seen: Vec<i64> = queries.iter().enumerate().flat_map(seen).collect();
     let seen = Tensor::f_from_slice(&seen)?.f_to_device(scores.device())?;
-    let scores = scores.f_index_fill(0, &seen, f64::NEG_INFINITY)?;
-    let k = scorer.n_items().min(k as i64);
-    let (values, items) = scores.f_topk(k, 0, true, true)?;
-    let items = Vec::<i64>::try_from(items)?.into_iter().map(|i| i as u32);
-    let values = Vec::<f32>::try_from(values)?;
-    let best = items.zip(values);
+    let scores = scores
+        .f_reshape([-1])?
+        .f_index_fill(0, &seen, f64::NEG_INFINITY)?;
+    let scores = scores.f_view([queries.len() as i64, n_items])?;
+    let (values, items) = scores.f_topk(n_items.min(k as i64), 1, true, true)?;
+    let lists = (0..queries.len() as i64).map(|row| list(&values, &items, row));
+    lists.collect()
+}
+
+fn list(values: &Tensor, items: &Tensor, row: i64) -> Result<Vec<(u32, f32)>> {
+    let items = Vec::<i64>::try_from(items.f_select(0, row)?)?;
+    let values = Vec::<f32>::try_from(values.f_select(0, row)?)?;
+    let best = items.into_iter().map(|item| item as u32).zip(values);
     Ok(best
         .filter(|(_, score)| *score > f32::NEG_INFINITY)
         .collect())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -19,7 +20,7 @@ const CONSTANT: f64 = 1e-6;
 /// With a step of 1 an item that stands one standard deviation above the mean of all items on the attribute gains one standard
 /// deviation of the user's own scores. So a step has the same force on every attribute, for every user and in every model,
 /// however long its vectors are; 0 changes nothing, and with large steps the attribute alone decides.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Steer(pub BTreeMap<String, f64>);
 

@@ -221,7 +221,7 @@ fn what_does_not_fit_is_refused() {
     assert!(with(|s| s.dim = Some(3)).contains("no room for 5 attributes"));
     assert!(with(|s| s.alpha = 0.0).contains("alpha"));
     assert!(with(|s| s.row_norm = Some(f64::NAN)).contains("row_norm"));
-    assert!(with(|s| s.reduced_dim = Some(-1)).contains("below 0"));
+    assert!(with(|s| s.reduced_dim = Some(-1)).contains("at least 0, found -1"));
     assert!(
         with(|s| (s.dim, s.reduced_dim) = (Some(9), Some(5))).contains("do not make `dim` = 9")
     );

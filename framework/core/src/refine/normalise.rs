@@ -1,5 +1,6 @@
 //! Bringing attribute scores to a common scale.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -9,7 +10,7 @@ use crate::error::Result;
 const CONSTANT: f64 = 1e-6;
 
 /// How scores are normalised before they become columns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalise {
     /// Each attribute to mean 0 and standard deviation 1 over the rows.

@@ -1,13 +1,15 @@
 //! How an embedding is refined: sizes, scales, what is trained, how a score is made.
 
 use lapidary_sdk::kinds::AttributeSet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::normalise::Normalise;
 use crate::error::{Error, Result};
+use crate::settings::{self, OutOfRange, out_of_range};
 
 /// How an embedding is refined.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RefineSettings {
     /// Attributes to take, in this order; all of them where not given.
@@ -65,7 +67,7 @@ impl Default for RefineSettings {
 }
 
 /// Where the reduced part of an item that training never saw comes from. The paper leaves new items open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnseenRule {
     /// The mean of the trained items that are nearest by guided scores: regression on attributes by nearest neighbours.
@@ -93,7 +95,7 @@ impl Default for Unseen {
 }
 
 /// Where the guided part of a user's vector comes from; see [`UserGuidance`](super::UserGuidance).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UserPart {
     /// A trained table that starts at the users' scores.
@@ -106,7 +108,7 @@ pub enum UserPart {
 }
 
 /// How a user's vector and an item's make a score.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Similarity {
     /// Their product.
@@ -177,10 +179,7 @@ impl RefineSettings {
                 return refuse("attributes", format!("`{name}` stands twice"));
             }
         }
-        match wanted.is_empty() {
-            true => refuse("attributes", "none is named; leave the key out to take all"),
-            false => Ok(wanted.clone()),
-        }
+        Ok(wanted.clone())
     }
 
     /// Checks all options, and gives the widths that come of a base of `base_dim` columns and, where there is one, a
@@ -194,8 +193,15 @@ impl RefineSettings {
         guided: Option<GuidedShape>,
         has_reducer: bool,
     ) -> Result<Widths> {
+        settings::check(self, self.problems(), "refine")?;
         let widths = self.widths(base_dim, guided.map_or(0, |g| g.columns))?;
-        self.check_scales()?;
+        if widths.reduced > base_dim {
+            let reason = format!(
+                "{} reduced columns cannot come of the base's {base_dim}; give at most {base_dim}",
+                widths.reduced
+            );
+            return refuse("reduced_dim", reason);
+        }
         if !has_reducer && widths.reduced != 0 && widths.reduced != base_dim {
             let reason = format!(
                 "the base has {base_dim} columns, {} are to be left: give a reducer",
@@ -233,7 +239,6 @@ impl RefineSettings {
 
     fn widths(&self, base_dim: i64, m: i64) -> Result<Widths> {
         let (dim, reduced) = match (self.reduced_dim, self.dim) {
-            (Some(k), _) if k < 0 => return refuse("reduced_dim", format!("{k} is below 0")),
             (Some(k), Some(d)) if k + m != d => {
                 let reason = format!(
                     "{k} reduced and {m} guided columns do not make `dim` = {d}; give one of the two"
@@ -253,22 +258,35 @@ impl RefineSettings {
         Ok(Widths { dim, reduced })
     }
 
-    fn check_scales(&self) -> Result<()> {
+    /// The values that are out of their ranges, whatever the base.
+    pub fn problems(&self) -> Vec<OutOfRange> {
         let above_0 = |x: f64| x.is_finite() && x > 0.0;
-        if !above_0(self.alpha) {
-            let reason = "must be a number above 0; to leave the guided part out, give no scores";
-            return refuse("alpha", reason);
-        }
-        if self.row_norm.is_some_and(|norm| !above_0(norm)) {
-            return refuse("row_norm", "must be a number above 0");
-        }
-        if self.neighbours == 0 {
-            return refuse("neighbours", "must be at least 1");
-        }
-        if !above_0(self.temperature) {
-            return refuse("temperature", "must be a number above 0");
-        }
-        Ok(())
+        let some = |names: &Vec<String>| !names.is_empty();
+        out_of_range([
+            (
+                "attributes",
+                self.attributes.as_ref().is_none_or(some),
+                "a list of at least one; leave the key out to take all",
+            ),
+            ("dim", self.dim.is_none_or(|d| d > 0), "at least 1"),
+            (
+                "reduced_dim",
+                self.reduced_dim.is_none_or(|k| k >= 0),
+                "at least 0",
+            ),
+            (
+                "alpha",
+                above_0(self.alpha),
+                "a number above 0; to leave the guided part out, give no scores",
+            ),
+            (
+                "row_norm",
+                self.row_norm.is_none_or(above_0),
+                "a number above 0",
+            ),
+            ("neighbours", self.neighbours > 0, "at least 1"),
+            ("temperature", above_0(self.temperature), "a number above 0"),
+        ])
     }
 }
 

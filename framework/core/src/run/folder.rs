@@ -13,6 +13,12 @@ use super::manifest::{Manifest, Outcome, Start};
 use super::table::Table;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::lock::{self, Lock};
+
+/// What was run, and how it ended.
+pub(super) const MANIFEST: &str = "run.json";
+/// Held as long as the run goes on.
+pub(super) const LOCK: &str = ".lock";
 
 /// A run's own folder. Its methods take `&self`: parts of a run share it.
 ///
@@ -21,6 +27,7 @@ pub struct RunFolder {
     path: PathBuf,
     manifest: Mutex<Manifest>,
     pub(super) curves: Mutex<HashMap<String, PathBuf>>,
+    _lock: Lock,
 }
 
 impl RunFolder {
@@ -31,15 +38,25 @@ impl RunFolder {
     /// When the script cannot be read or the folder cannot be made.
     pub fn create(parent: &Path, script: &Path, start: Start) -> Result<Self> {
         let text = fs::read(script).map_err(Error::io(script))?;
+        Self::of_text(parent, script, &text, start)
+    }
+
+    /// The same for a script of that text, which need not be a file.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn of_text(parent: &Path, script: &Path, text: &[u8], start: Start) -> Result<Self> {
         let now = Utc::now();
         fs::create_dir_all(parent).map_err(Error::io(parent))?;
         let name = format!("{}-{}", stem(script), now.format("%Y%m%d-%H%M%S"));
+        let path = create_new(parent, &name)?;
         let folder = Self {
-            path: create_new(parent, &name)?,
-            manifest: Mutex::new(Manifest::new(script, &text, start, now)),
+            _lock: lock::take(&path.join(LOCK), "this run")?,
+            path,
+            manifest: Mutex::new(Manifest::new(script, text, start, now)),
             curves: Mutex::default(),
         };
-        replace(&folder.path.join("script.lua"), &text)?;
+        replace(&folder.path.join("script.lua"), text)?;
         folder.save(&folder.manifest())?;
         Ok(folder)
     }
@@ -70,6 +87,15 @@ impl RunFolder {
             self.save(&manifest)?;
         }
         Ok(())
+    }
+
+    /// Writes `script.lua` anew, where the script is written while it runs.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn rewrite_script(&self, text: &str) -> Result<()> {
+        self.manifest().set_script(text.as_bytes());
+        replace(&self.path.join("script.lua"), text.as_bytes())
     }
 
     /// Writes how the run ended, and when.
@@ -111,7 +137,7 @@ impl RunFolder {
         let top = Path::new(name)
             .components()
             .find(|part| *part != Component::CurDir);
-        let own = ["run.json", "script.lua", "metrics.jsonl", "tensorboard"];
+        let own = [MANIFEST, LOCK, "script.lua", "metrics.jsonl", "tensorboard"];
         if top.is_some_and(|top| own.iter().any(|name| top.as_os_str() == *name)) {
             return Err(refused(name, "this name is taken by the run itself"));
         }
@@ -150,7 +176,7 @@ impl RunFolder {
     }
 
     fn save(&self, manifest: &Manifest) -> Result<()> {
-        replace(&self.path.join("run.json"), manifest.to_text().as_bytes())
+        replace(&self.path.join(MANIFEST), manifest.to_text().as_bytes())
     }
 }
 

@@ -46,13 +46,23 @@ pub(super) struct Manifest {
     started: DateTime<Utc>,
 }
 
+/// Version of the form; grows when a key goes away or means something else.
+pub(super) const FORMAT: u64 = 1;
 /// Keys that [`Manifest::record`] leaves alone.
-const OWN: [&str; 13] = [
-    "format", "outcome", "message", "script", "command", "set", "seed", "dry_run", "device",
-    "threads", "started", "ended", "seconds",
+const OWN: [&str; 14] = [
+    "format", "outcome", "message", "script", "command", "process", "set", "seed", "dry_run",
+    "device", "threads", "started", "ended", "seconds",
 ];
 /// Sections that are there from the start.
-const SECTIONS: [&str; 5] = ["versions", "seeds", "components", "plugins", "datasets"];
+const SECTIONS: [&str; 7] = [
+    "versions",
+    "seeds",
+    "components",
+    "plugins",
+    "datasets",
+    "artefacts",
+    "checkpoints",
+];
 
 impl Manifest {
     pub(super) fn new(script: &Path, text: &[u8], start: Start, started: DateTime<Utc>) -> Self {
@@ -60,13 +70,14 @@ impl Manifest {
             .map(|(key, value)| (key, value.into()))
             .collect();
         let values = [
-            ("format", json!(1)),
+            ("format", json!(FORMAT)),
             ("outcome", json!("running")),
             (
                 "script",
                 json!({"path": absolute(script), "sha256": Fingerprint::of_bytes(text)}),
             ),
             ("command", json!(start.command)),
+            ("process", json!(std::process::id())),
             ("set", set.into()),
             ("seed", json!(start.seed)),
             ("dry_run", json!(start.dry_run)),
@@ -91,6 +102,13 @@ impl Manifest {
                 .collect(),
             sections,
             started,
+        }
+    }
+
+    /// Notes another text of the script.
+    pub(super) fn set_script(&mut self, text: &[u8]) {
+        if let Some(script) = self.values.get_mut("script") {
+            script["sha256"] = json!(Fingerprint::of_bytes(text));
         }
     }
 

@@ -8,17 +8,25 @@
 //!   tensorboard/     the same curves as event files, one folder a stage
 //!   rankings/        TREC run and qrels files
 //!   tables/          each table as CSV and as Markdown
+//!   .lock            held as long as the run goes on
 //! ```
 //!
 //! Nothing of a finished run is ever touched again: every run makes a folder of its own.
 
 mod events;
+mod facts;
+mod figures;
 mod folder;
 mod manifest;
 mod metrics;
+mod record;
+mod references;
 mod table;
 
+pub use facts::{Fact, differing};
+pub use figures::Figure;
 pub use folder::RunFolder;
 pub use manifest::{Outcome, Start};
 pub use metrics::Point;
+pub use record::{Listed, Record, State, remove};
 pub use table::Table;

@@ -58,7 +58,7 @@ impl Model {
     fn shown(&self, queries: &[Query<'_>]) -> Result<Shown> {
         let n_items = self.n_items();
         let cloze = self.mask.is_some();
-        let keep = self.max_len.max(1) - usize::from(cloze);
+        let keep = self.longest_history();
         let mut shown = Shown::default();
         for query in queries {
             let history = &query.history[query.history.len().saturating_sub(keep)..];
@@ -83,7 +83,7 @@ impl Model {
     }
 
     /// Guided rows `[B,m]`, where users have their own.
-    fn guided_parts(&self, queries: &[Query<'_>]) -> Result<Option<Tensor>> {
+    pub(super) fn guided_parts(&self, queries: &[Query<'_>]) -> Result<Option<Tensor>> {
         let Some(n_users) = self.users.rows() else {
             return Ok(None);
         };

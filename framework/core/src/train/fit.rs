@@ -133,7 +133,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn train(mut self, observer: &mut dyn Observer) -> Result<History> {
         let epochs = self.settings.epochs;
-        let stage = progress::begin("training", u64::from(epochs));
+        let stage = progress::begin("training", self.schedule.steps);
         while !self.state.stopped && self.epochs_done() < epochs {
             self.epoch(&stage, observer)?;
         }
@@ -162,6 +162,8 @@ impl Run<'_> {
         let plan = self.set.epoch(seed, number, self.settings.batch_size)?;
         let began = Instant::now();
         let before = self.state.seconds;
+        let of = self.settings.epochs;
+        let mut note = format!("epoch {number} of {of}");
         while self.state.batches < plan.len() {
             self.state.seconds = before + began.elapsed().as_secs_f64();
             if interrupt::requested() {
@@ -171,9 +173,9 @@ impl Run<'_> {
             self.batch(&plan, number)?;
             if self.state.batches.is_multiple_of(LOOK_EVERY) {
                 let loss = self.look(number)?;
-                let done = u64::from(number - 1);
-                stage.update(done, &format!("epoch {number}, loss {loss:.4}"));
+                note = format!("epoch {number} of {of}, loss {loss:.4}");
             }
+            stage.update(self.state.steps, &note);
         }
         let loss = self.look(number)?;
         self.state.seconds = before + began.elapsed().as_secs_f64();
@@ -190,7 +192,8 @@ impl Run<'_> {
             .map_or(String::new(), |(metric, value)| {
                 format!(", {metric} {value:.4}")
             });
-        stage.update(u64::from(number), &format!("loss {loss:.4}{note}"));
+        let note = format!("epoch {number} of {of}, loss {loss:.4}{note}");
+        stage.update(self.state.steps, &note);
         let last = self.state.stopped || number == self.settings.epochs;
         if last || number.is_multiple_of(self.settings.checkpoint_every) {
             self.checkpoint()?;

@@ -20,6 +20,7 @@ mod settings;
 mod shared;
 mod state;
 mod step;
+mod trace;
 mod unseen;
 mod users;
 mod validation;

@@ -28,7 +28,7 @@ pub struct Model {
     /// What stands for a hidden item, f32 `[1,d]`; cloze alone has it.
     pub(super) mask: Option<Tensor>,
     /// Trained tensors whose gradients libtorch fills; asked of the backbone once, since they keep their storage.
-    recorded: Vec<(String, Tensor)>,
+    pub(super) recorded: Vec<(String, Tensor)>,
     pub(super) max_len: usize,
     attributes: Vec<String>,
     guided_trainable: bool,

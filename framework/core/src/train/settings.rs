@@ -1,13 +1,15 @@
 //! Settings of training.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schedule::{Decay, Schedule};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::rank::{Measure, Metric};
+use crate::settings::{self, OutOfRange, out_of_range};
 
 /// How to train. Every field has a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Passes over the training part at most.
@@ -56,7 +58,7 @@ pub struct Settings {
 }
 
 /// What is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LossKind {
     /// Cross-entropy over the whole catalogue.
@@ -72,7 +74,7 @@ pub enum LossKind {
 }
 
 /// Which optimiser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimiserKind {
     /// Adam (Kingma and Ba 2015).
@@ -116,28 +118,27 @@ impl Settings {
     /// Checks the values' ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first that cannot be used.
+    /// [`Error::Setting`](crate::Error::Setting) that tells all that cannot be used.
     pub fn check(&self, place: &str) -> Result<()> {
-        let at_least_one = [
-            ("epochs", self.epochs as usize),
-            ("batch_size", self.batch_size),
-            ("negatives", self.negatives),
-            ("validate_every", self.validate_every as usize),
-            ("checkpoint_every", self.checkpoint_every as usize),
-            ("validation_cases", self.validation_cases.unwrap_or(1)),
-        ];
-        for (key, value) in at_least_one {
-            if value == 0 {
-                return Err(Error::setting(
-                    format!("{place}.{key}"),
-                    "must be at least 1",
-                ));
-            }
-        }
+        settings::check(self, self.problems(), place)
+    }
+
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let not_negative = |value: f64| value.is_finite() && value >= 0.0;
         let share = |value: f64| (0.0..1.0).contains(&value);
-        let ranges = [
+        out_of_range([
+            ("epochs", self.epochs > 0, "at least 1"),
+            ("batch_size", self.batch_size > 0, "at least 1"),
+            ("negatives", self.negatives > 0, "at least 1"),
+            ("validate_every", self.validate_every > 0, "at least 1"),
+            ("checkpoint_every", self.checkpoint_every > 0, "at least 1"),
+            (
+                "validation_cases",
+                self.validation_cases != Some(0),
+                "at least 1",
+            ),
             ("learning_rate", positive(self.learning_rate), "above 0"),
             ("epsilon", positive(self.epsilon), "above 0"),
             ("clip_norm", self.clip_norm.is_none_or(positive), "above 0"),
@@ -153,16 +154,18 @@ impl Settings {
             ),
             ("beta1", share(self.beta1), "from 0 to below 1"),
             ("beta2", share(self.beta2), "from 0 to below 1"),
-        ];
-        for (key, good, range) in ranges {
-            if !good {
-                return Err(Error::setting(
-                    format!("{place}.{key}"),
-                    format!("must be {range}"),
-                ));
+        ])
+    }
+
+    /// The metrics of a validation, the deciding one first.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let mut metrics = vec![self.validation];
+        for &metric in &self.report {
+            if !metrics.contains(&metric) {
+                metrics.push(metric);
             }
         }
-        Ok(())
+        metrics
     }
 
     /// The same settings for any number of epochs, where the first epochs of a longer training are those of a shorter one:

@@ -26,12 +26,7 @@ impl Validation {
             chosen.sort_unstable();
             cases = chosen.into_iter().map(|n| split.valid[n]).collect();
         }
-        let mut metrics = vec![settings.validation];
-        for &metric in &settings.report {
-            if !metrics.contains(&metric) {
-                metrics.push(metric);
-            }
-        }
+        let metrics = settings.metrics();
         (!cases.is_empty()).then_some(Self { cases, metrics })
     }
 

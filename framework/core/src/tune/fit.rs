@@ -133,7 +133,8 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     fn train(&mut self, observer: &mut dyn TuneObserver) -> Result<TuneHistory> {
         let epochs = self.settings.epochs;
-        let stage = progress::begin("fine-tuning", epochs.into());
+        let users = self.examples.len() as u64;
+        let stage = progress::begin("fine-tuning", u64::from(epochs) * users);
         while self.state.epochs.len() <= epochs as usize && !self.state.stopped {
             let number = self.state.epochs.len() as u32;
             let outcome = self.epoch(number, &stage);
@@ -143,7 +144,7 @@ impl Run<'_> {
             let record = outcome?;
             self.checkpoint()?;
             observer.epoch(&record)?;
-            stage.update(number.into(), &told(&record));
+            stage.update(u64::from(number) * users, &told(&record));
         }
         copy(&self.best, &self.parameters)?;
         let (best_epoch, best_value) = self.state.best.unwrap_or_default();
@@ -175,11 +176,9 @@ impl Run<'_> {
                 self.state.seconds += began.elapsed().as_secs_f64();
                 let done = self.state.users;
                 let loss = self.mean_loss();
-                let note = format!(
-                    "epoch {number}, user {done} of {}, loss {loss:.4}",
-                    order.len()
-                );
-                stage.update(u64::from(number) - 1, &note);
+                let note = format!("epoch {number} of {}, loss {loss:.4}", self.settings.epochs);
+                let before = (number as usize - 1) * order.len();
+                stage.update((before + done) as u64, &note);
                 let due = self
                     .state
                     .steps

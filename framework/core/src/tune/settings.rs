@@ -1,14 +1,16 @@
 //! Settings of fine-tuning.
 
 use lapidary_sdk::kinds::LoraSettings;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::rank::{Measure, Metric};
+use crate::settings::{self, OutOfRange, out_of_range};
 use crate::train::{self, Decay, OptimiserKind, Schedule};
 
 /// How to fine-tune. Every field has a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TuneSettings {
     /// Linear maps that are adapted, by the ends of their names.
@@ -96,33 +98,32 @@ impl TuneSettings {
     /// Checks the values' ranges.
     ///
     /// # Errors
-    /// [`Error::Setting`] for the first that cannot be used.
+    /// [`Error::Setting`](crate::Error::Setting) that tells all that cannot be used.
     pub fn check(&self, place: &str) -> Result<()> {
-        let wrong =
-            |key: &str, reason: String| Err(Error::setting(format!("{place}.{key}"), reason));
-        let at_least_one = [
-            ("rank", self.rank as usize),
-            ("phrases", self.phrases.unwrap_or(1)),
-            ("users", self.users),
-            ("epochs", self.epochs as usize),
-            ("batch_size", self.batch_size),
-            ("accumulate", self.accumulate),
-            ("negatives", self.negatives),
-            ("validation_cases", self.validation_cases),
-            ("checkpoint_every", self.checkpoint_every as usize),
-            ("targets", self.targets.len()),
-            ("attributes", self.attributes.as_ref().map_or(1, Vec::len)),
-        ];
-        if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
-            let reason = match *key {
-                "targets" | "attributes" => "must name at least one",
-                _ => "must be at least 1",
-            };
-            return wrong(key, reason.to_owned());
-        }
+        settings::check(self, self.problems(), place)
+    }
+
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let not_negative = |value: f64| value.is_finite() && value >= 0.0;
-        let ranges = [
+        let some = |names: &Vec<String>| !names.is_empty();
+        out_of_range([
+            ("targets", some(&self.targets), "a list of at least one"),
+            (
+                "attributes",
+                self.attributes.as_ref().is_none_or(some),
+                "a list of at least one",
+            ),
+            ("rank", self.rank > 0, "at least 1"),
+            ("phrases", self.phrases != Some(0), "at least 1"),
+            ("users", self.users > 0, "at least 1"),
+            ("epochs", self.epochs > 0, "at least 1"),
+            ("batch_size", self.batch_size > 0, "at least 1"),
+            ("accumulate", self.accumulate > 0, "at least 1"),
+            ("negatives", self.negatives > 0, "at least 1"),
+            ("validation_cases", self.validation_cases > 0, "at least 1"),
+            ("checkpoint_every", self.checkpoint_every > 0, "at least 1"),
             ("alpha", positive(self.alpha), "above 0"),
             ("temperature", positive(self.temperature), "above 0"),
             ("learning_rate", positive(self.learning_rate), "above 0"),
@@ -137,11 +138,7 @@ impl TuneSettings {
                 not_negative(self.weight_decay),
                 "0 or above",
             ),
-        ];
-        match ranges.iter().find(|(_, good, _)| !good) {
-            Some((key, _, range)) => wrong(key, format!("must be {range}")),
-            None => Ok(()),
-        }
+        ])
     }
 
     /// What the model is told.

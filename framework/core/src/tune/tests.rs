@@ -230,15 +230,15 @@ fn what_cannot_be_trained_is_refused() {
     };
     assert_eq!(
         change(&|s| s.accumulate = 0),
-        "fine_tune.accumulate: must be at least 1"
+        "fine_tune: `accumulate`: must be at least 1, found 0"
     );
     assert_eq!(
         change(&|s| s.targets.clear()),
-        "fine_tune.targets: must name at least one"
+        "fine_tune: `targets`: must be a list of at least one, found an empty list"
     );
     assert_eq!(
         change(&|s| s.temperature = 0.0),
-        "fine_tune.temperature: must be above 0"
+        "fine_tune: `temperature`: must be above 0, found 0.0"
     );
 
     let mut deaf = Toy::new();

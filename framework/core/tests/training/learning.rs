@@ -229,7 +229,7 @@ fn settings_name_what_is_wrong() {
     assert!(
         read(r#"{"epochs": 0}"#)
             .unwrap_err()
-            .contains("fit.epochs: must be at least 1")
+            .contains("fit: `epochs`: must be at least 1")
     );
     assert!(read(r#"{"loss": "hinge"}"#).unwrap_err().contains("`loss`"));
     assert!(

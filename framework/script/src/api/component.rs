@@ -81,14 +81,12 @@ fn names(lua: &Lua, session: &Session, kind: Option<&str>) -> mlua::Result<Table
 /// Settings of training, with the run's seed where they name none.
 fn training(mut given: Json, session: &Session) -> lapidary_core::Result<Settings> {
     let seed = take_seed(&mut given, session.context.seed, "fit")?;
-    let settings: Settings = settings::read(given, "fit")?;
-    let settings = Settings { seed, ..settings };
-    settings.check("fit")?;
-    Ok(settings)
+    let settings = settings::read_checked(given, "fit", Settings::problems)?;
+    Ok(Settings { seed, ..settings })
 }
 
 /// A backbone by name.
-struct BackboneHandle {
+pub(super) struct BackboneHandle {
     chosen: Chosen,
     session: Rc<Session>,
 }
@@ -110,6 +108,7 @@ impl BackboneHandle {
 
 impl Object for BackboneHandle {
     const NAME: &'static str = "a backbone";
+    const RECEIVER: &'static str = "backbone";
     const FROM: &'static str = "lapidary.backbone(name)";
     const MEMBERS: &'static [&'static str] = &["fit"];
 }
@@ -132,7 +131,7 @@ impl UserData for BackboneHandle {
 }
 
 /// A base embedder by name: a component of that kind, or a backbone that learns its own item table.
-struct BaseEmbedderHandle {
+pub(super) struct BaseEmbedderHandle {
     chosen: Chosen,
     dim: i64,
     session: Rc<Session>,
@@ -180,6 +179,7 @@ impl BaseEmbedderHandle {
 
 impl Object for BaseEmbedderHandle {
     const NAME: &'static str = "a base embedder";
+    const RECEIVER: &'static str = "embedder";
     const FROM: &'static str = "lapidary.base_embedder(name)";
     const MEMBERS: &'static [&'static str] = &["fit"];
 }
@@ -208,6 +208,7 @@ pub(super) struct ReducerHandle {
 
 impl Object for ReducerHandle {
     const NAME: &'static str = "a reducer";
+    const RECEIVER: &'static str = "reducer";
     const FROM: &'static str = "lapidary.reducer(name)";
     const MEMBERS: &'static [&'static str] = &["name"];
 }
@@ -241,6 +242,7 @@ impl LlmHandle {
 
 impl Object for LlmHandle {
     const NAME: &'static str = "a language model";
+    const RECEIVER: &'static str = "llm";
     const FROM: &'static str = "lapidary.llm(name)";
     const MEMBERS: &'static [&'static str] = &["info", "propose_attributes"];
 }

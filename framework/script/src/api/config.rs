@@ -1,10 +1,8 @@
 //! Configurations of experiments: TOML files as Lua tables, and tables put over others.
 
-use std::path::Path;
 use std::rc::Rc;
 
-use lapidary_core::Error;
-use lapidary_core::settings::explain;
+use lapidary_core::{Error, toml_file};
 use mlua::{Lua, Table, Value};
 
 use crate::convert::{raise, show, to_lua};
@@ -14,7 +12,7 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
     let s = Rc::clone(session);
     let config = move |lua: &Lua, name: String| {
         let path = s.find(&name).map_err(raise)?;
-        let read = read(&path).map_err(raise)?;
+        let read = toml_file::read(&path).map_err(raise)?;
         table(lua, &read, &path.display().to_string())
     };
     api.raw_set("config", lua.create_function(config)?)?;
@@ -31,15 +29,6 @@ fn with(lua: &Lua, (settings, more): (Table, Table)) -> mlua::Result<Table> {
         }
     }
     Ok(both)
-}
-
-fn read(path: &Path) -> lapidary_core::Result<toml::Table> {
-    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-    text.parse().map_err(|e: toml::de::Error| {
-        let before = e.span().and_then(|span| text.get(..span.start));
-        let line = before.map(|t| t.matches('\n').count() as u64 + 1);
-        Error::data(path, line, explain(e.message()))
-    })
 }
 
 /// A table that refuses keys it does not have: a misspelt one would silently stand for its default.

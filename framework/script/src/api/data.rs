@@ -7,11 +7,12 @@ use lapidary_core::data::{
 };
 use lapidary_core::{Error, Result};
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::tensor::TensorHandle;
-use crate::convert::{raise, read, to_lua};
+use crate::convert::{raise, read, read_checked, to_lua};
 use crate::object::{Object, name_it, refuse_others};
 use crate::session::Session;
 
@@ -35,6 +36,7 @@ pub(super) struct DatasetHandle {
 
 impl Object for DatasetHandle {
     const NAME: &'static str = "a data set";
+    const RECEIVER: &'static str = "data";
     const FROM: &'static str = "lapidary.dataset(file)";
     const MEMBERS: &'static [&'static str] = &[
         "name",
@@ -76,7 +78,8 @@ impl UserData for DatasetHandle {
             Ok((names, members))
         });
         methods.add_method("leave_one_out", |_, d, table: Option<Table>| {
-            let given: LeaveOneOut = read(table.as_ref(), "leave_one_out")?;
+            let given: LeaveOneOut =
+                read_checked(table.as_ref(), "leave_one_out", LeaveOneOut::problems)?;
             d.split(
                 leave_one_out(&d.data, &given),
                 "leave_one_out",
@@ -84,7 +87,7 @@ impl UserData for DatasetHandle {
             )
         });
         methods.add_method("temporal", |_, d, table: Option<Table>| {
-            let given: Temporal = read(table.as_ref(), "temporal")?;
+            let given: Temporal = read_checked(table.as_ref(), "temporal", Temporal::problems)?;
             d.split(temporal(&d.data, &given), "temporal", json!(given))
         });
         methods.add_meta_method(MetaMethod::ToString, |_, d, ()| {
@@ -94,9 +97,9 @@ impl UserData for DatasetHandle {
 }
 
 /// Settings of `categories`.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Common {
+pub(super) struct Common {
     /// Items that a category must have.
     least: usize,
 }
@@ -157,6 +160,7 @@ pub(super) struct SplitHandle {
 
 impl Object for SplitHandle {
     const NAME: &'static str = "a split";
+    const RECEIVER: &'static str = "split";
     const FROM: &'static str = "data:leave_one_out()";
     const MEMBERS: &'static [&'static str] = &[
         "items",
@@ -250,6 +254,7 @@ impl CasesHandle {
 
 impl Object for CasesHandle {
     const NAME: &'static str = "cases of a split";
+    const RECEIVER: &'static str = "cases";
     const FROM: &'static str = "split.test or split.valid";
     const MEMBERS: &'static [&'static str] = &["user"];
 }

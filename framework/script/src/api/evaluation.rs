@@ -2,14 +2,17 @@
 
 use std::rc::Rc;
 
+use lapidary_core::Result;
 use lapidary_core::data::Split;
 use lapidary_core::pipeline::{
-    Baseline, Candidates, Evaluation, Question, evaluate, evaluate_baseline, same_split,
+    Baseline, Candidates, Evaluation, Question, evaluate, evaluate_baseline, evaluation_stage,
+    same_split,
 };
 use lapidary_core::rank::{Measure, Metric, Values, trec};
 use lapidary_core::run::Point;
-use lapidary_core::{Result, settings};
+use lapidary_core::settings::{self, OutOfRange, out_of_range};
 use mlua::{FromLua, Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -19,7 +22,7 @@ use crate::convert::{raise, settings_of};
 use crate::object::{Arg, Object, name_it, refuse_others, unexpected};
 use crate::session::Session;
 
-mod comparison;
+pub(super) mod comparison;
 
 pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
     for (name, baseline) in [
@@ -40,9 +43,9 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
 }
 
 /// How to evaluate.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct EvaluateSettings {
+pub(super) struct EvaluateSettings {
     /// Metrics to show.
     metrics: Vec<Metric>,
     /// Length of the lists for coverage, popularity bias and export.
@@ -52,6 +55,14 @@ struct EvaluateSettings {
 }
 
 impl EvaluateSettings {
+    fn problems(&self) -> Vec<OutOfRange> {
+        let some = !self.metrics.is_empty();
+        out_of_range([
+            ("metrics", some, "a list of at least one, such as `ndcg@10`"),
+            ("lists", self.lists > 0, "at least 1"),
+        ])
+    }
+
     fn question(&self, cases: &CasesHandle) -> Question {
         Question {
             cases: cases.set,
@@ -84,11 +95,11 @@ fn read_settings(given: Option<&Table>) -> mlua::Result<EvaluateSettings> {
         list if list.is_array() => json!({"metrics": list}),
         named => named,
     };
-    settings::read(given, "evaluate").map_err(raise)
+    settings::read_checked(given, "evaluate", EvaluateSettings::problems).map_err(raise)
 }
 
 /// A baseline without a model: recommends what most users had, or anything.
-struct BaselineHandle {
+pub(super) struct BaselineHandle {
     split: SplitHandle,
     baseline: Baseline,
 }
@@ -111,6 +122,7 @@ impl BaselineHandle {
 
 impl Object for BaselineHandle {
     const NAME: &'static str = "a baseline";
+    const RECEIVER: &'static str = "popularity";
     const FROM: &'static str = "lapidary.popularity(split)";
     const MEMBERS: &'static [&'static str] = &["evaluate"];
 }
@@ -178,12 +190,9 @@ impl EvaluationHandle {
         let value = |m: &Metric| ranking.unseen.mean(*m, ranking.n_items);
         let values = names.iter().zip(&self.metrics);
         let values: Vec<(&str, f64)> = values.map(|(name, m)| (name.as_str(), value(m))).collect();
-        let of = self.evaluation.of.short();
-        let among = match self.evaluation.among {
-            Candidates::All => "",
-            Candidates::Cold => "-among-cold",
-        };
-        let stage = format!("evaluation-{}{among}-{of}", self.cases.set.name());
+        let evaluation = &self.evaluation;
+        let cases = self.cases.set.name();
+        let stage = evaluation_stage(cases, evaluation.among, &evaluation.of);
         let folder = &self.cases.parts.session.context.folder;
         folder.metrics(&stage, Point::End, &values)
     }
@@ -242,17 +251,19 @@ impl EvaluationHandle {
 
     /// Writes the lists and the targets as TREC files into the run's folder.
     fn export(&self, name: &str) -> Result<()> {
+        let folder = &self.cases.parts.session.context.folder;
+        let (run, qrels) = (
+            folder.file(&format!("rankings/{name}.run"))?,
+            folder.file(&format!("rankings/{name}.qrels"))?,
+        );
         let Some(ranking) = &self.evaluation.ranking else {
             return Ok(());
         };
-        let folder = &self.cases.parts.session.context.folder;
         let names: &dyn trec::Names = self.cases.parts.data.as_ref();
         if let Some(lists) = &ranking.unseen.top {
-            let path = folder.file(&format!("rankings/{name}.run"))?;
-            trec::write_run(&path, ranking, lists, names, name)?;
+            trec::write_run(&run, ranking, lists, names, name)?;
         }
-        let path = folder.file(&format!("rankings/{name}.qrels"))?;
-        trec::write_qrels(&path, ranking, names)
+        trec::write_qrels(&qrels, ranking, names)
     }
 }
 
@@ -267,6 +278,7 @@ impl FromLua for EvaluationHandle {
 
 impl Object for EvaluationHandle {
     const NAME: &'static str = "an evaluation";
+    const RECEIVER: &'static str = "evaluation";
     const FROM: &'static str = "model:evaluate(split.test)";
     const MEMBERS: &'static [&'static str] = &["tied", "value", "export"];
 }

@@ -6,6 +6,7 @@ use lapidary_core::Error;
 use lapidary_core::guidance::agreement;
 use lapidary_core::pipeline::{GuidedEmbedding, bring_scores};
 use mlua::{FromLua, Lua, Table, UserData, UserDataFields, UserDataMethods, Value};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -57,9 +58,9 @@ impl FromLua for Brought {
 }
 
 /// Which categories attributes are held against.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct AgreementSettings {
+pub(super) struct AgreementSettings {
     /// Items that must have a category, and as many that must lack it.
     least: usize,
 }
@@ -153,6 +154,7 @@ impl GuidedHandle {
 
 impl Object for GuidedHandle {
     const NAME: &'static str = "guided scores";
+    const RECEIVER: &'static str = "guided";
     const FROM: &'static str = "prompt:score(llm, split)";
     const MEMBERS: &'static [&'static str] = &[
         "attributes",

@@ -3,6 +3,7 @@
 mod component;
 mod config;
 mod data;
+mod described;
 mod evaluation;
 mod guided;
 mod model;
@@ -12,6 +13,7 @@ mod propose;
 mod refined;
 mod run;
 mod search;
+mod sweep;
 mod tensor;
 mod text;
 mod tuned;
@@ -20,8 +22,13 @@ use std::rc::Rc;
 
 use lapidary_core::Error;
 use mlua::{Lua, Table, Value};
+use tch::Device;
+
+pub(crate) use described::{Described, objects, settings};
+pub(crate) use tensor::TensorHandle;
 
 use crate::convert::{raise, show};
+use crate::heap::Heap;
 use crate::session::Session;
 
 /// Fills the global `lapidary`.
@@ -38,7 +45,29 @@ pub(crate) fn install(lua: &Lua, session: &Rc<Session>) -> mlua::Result<()> {
     refined::install(lua, &lapidary, session)?;
     evaluation::install(lua, &lapidary, session)?;
     search::install(lua, &lapidary, session)?;
-    tensor::install(lua, &lapidary, session)?;
+    sweep::install(lua, &lapidary, session)?;
+    tensor::install(lua, &lapidary, &session.heap, session.context.device)?;
+    tensor::install_files(lua, &lapidary, session)?;
+    publish(lua, lapidary)
+}
+
+/// Fills the global `lapidary` of a component: tensors, and what they are trained with.
+pub(crate) fn install_for_component(
+    lua: &Lua,
+    heap: &Rc<Heap>,
+    device: Device,
+) -> mlua::Result<()> {
+    let lapidary = lua.create_table()?;
+    lapidary.raw_set("version", env!("CARGO_PKG_VERSION"))?;
+    tensor::install(lua, &lapidary, heap, device)?;
+    tensor::install_gradients(lua, &lapidary, heap, device)?;
+    lua.globals()
+        .raw_set("print", lua.create_function(run::print)?)?;
+    publish(lua, lapidary)
+}
+
+/// Makes the global, which refuses names that it does not have.
+fn publish(lua: &Lua, lapidary: Table) -> mlua::Result<()> {
     let strict = lua.create_table()?;
     strict.raw_set("__index", lua.create_function(no_such_name)?)?;
     lapidary.set_metatable(Some(strict))?;

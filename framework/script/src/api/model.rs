@@ -5,8 +5,10 @@ use std::rc::Rc;
 use lapidary_core::pipeline::{Recommended, Recommender, faithfulness, same_split, steering};
 use lapidary_core::rank::Query;
 use lapidary_core::reason::{FaithfulnessSettings, Steer, SteeringSettings};
-use lapidary_core::{Error, Result, settings};
+use lapidary_core::settings::{self, OutOfRange, out_of_range};
+use lapidary_core::{Error, Result};
 use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::data::{CasesHandle, Parts};
@@ -23,9 +25,9 @@ pub(super) struct ModelHandle {
 }
 
 /// How many items are recommended, to whom.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct RecommendSettings {
+pub(super) struct RecommendSettings {
     k: usize,
     steer: Steer,
 }
@@ -39,10 +41,16 @@ impl Default for RecommendSettings {
     }
 }
 
+impl RecommendSettings {
+    fn problems(&self) -> Vec<OutOfRange> {
+        out_of_range([("k", self.k > 0, "at least 1")])
+    }
+}
+
 /// To whom an item is explained.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct ExplainSettings {
+pub(super) struct ExplainSettings {
     steer: Steer,
 }
 
@@ -73,7 +81,7 @@ impl ModelHandle {
         let cases = before(given, "recommend")?;
         let rest = settings_but(given, &["before"], "recommend")?;
         let best = || -> Result<Vec<Recommended>> {
-            let wanted: RecommendSettings = settings::read(rest, "recommend")?;
+            let wanted = settings::read_checked(rest, "recommend", RecommendSettings::problems)?;
             let query = self.query(user, cases.as_deref())?;
             self.recommender.recommend(query, wanted.k, &wanted.steer)
         };
@@ -152,6 +160,7 @@ fn before(given: Option<&Table>, place: &str) -> mlua::Result<Option<UserDataRef
 
 impl Object for ModelHandle {
     const NAME: &'static str = "a model";
+    const RECEIVER: &'static str = "model";
     const FROM: &'static str = "backbone:fit(split, refined)";
     const MEMBERS: &'static [&'static str] = &[
         "fingerprint",

@@ -21,7 +21,7 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
 }
 
 /// A file with vectors of items.
-struct PrecomputedHandle {
+pub(super) struct PrecomputedHandle {
     file: VectorFile,
     missing: Missing,
     session: Rc<Session>,
@@ -56,6 +56,7 @@ impl PrecomputedHandle {
 
 impl Object for PrecomputedHandle {
     const NAME: &'static str = "a precomputed embedding";
+    const RECEIVER: &'static str = "precomputed";
     const FROM: &'static str = "lapidary.precomputed(file)";
     const MEMBERS: &'static [&'static str] = &["fit"];
 }

@@ -29,7 +29,7 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
 }
 
 /// A prompt strategy and the attributes it asks for.
-struct PromptHandle {
+pub(super) struct PromptHandle {
     strategy: PromptStrategy,
     session: Rc<Session>,
 }
@@ -73,7 +73,7 @@ impl PromptHandle {
     ) -> lapidary_core::Result<TunedHandle> {
         let (context, Parts { data, split, .. }) = (&self.session.context, parts.as_ref());
         let seed = take_seed(&mut given, context.seed, "fine_tune")?;
-        let settings: TuneSettings = settings::read(given, "fine_tune")?;
+        let settings = settings::read_checked(given, "fine_tune", TuneSettings::problems)?;
         let settings = TuneSettings { seed, ..settings };
         let (strategy, guided) = (&self.strategy, &guided.guided);
         let tuned = fine_tune(context, &llm.llm, strategy, guided, data, split, &settings)?;
@@ -97,6 +97,7 @@ fn read_template(session: &Session, name: &str, settings: &mut Json) -> lapidary
 
 impl Object for PromptHandle {
     const NAME: &'static str = "a prompt strategy";
+    const RECEIVER: &'static str = "prompt";
     const FROM: &'static str = "lapidary.prompt(name, { attributes = file })";
     const MEMBERS: &'static [&'static str] = &["score", "fine_tune"];
 }
@@ -113,7 +114,8 @@ impl UserData for PromptHandle {
             |_, p, (llm, split, given): (Arg<LlmHandle>, Arg<SplitHandle>, Option<Table>)| {
                 let items = items(given.as_ref())?;
                 let rest = settings_but(given.as_ref(), &["items"], "score")?;
-                let rest: GuideSettings = settings::read(rest, "score").map_err(raise)?;
+                let rest = settings::read_checked(rest, "score", GuideSettings::problems)
+                    .map_err(raise)?;
                 let items = items.as_ref().map(|items| &items.guided);
                 p.score(&llm, &split.parts, &rest, items).map_err(raise)
             },

@@ -65,6 +65,7 @@ impl BaseHandle {
 
 impl Object for BaseHandle {
     const NAME: &'static str = "a base embedding";
+    const RECEIVER: &'static str = "base";
     const FROM: &'static str = "embedder:fit(split)";
     const MEMBERS: &'static [&'static str] =
         &["dim", "fingerprint", "model", "table", "users", "evaluate"];
@@ -105,7 +106,7 @@ impl RefinedHandle {
         let mut rest = settings_but(Some(given), &["base", "reducer", "guided"], "refine")?;
         let made = || -> lapidary_core::Result<RefinedEmbedding> {
             let seed = take_seed(&mut rest, session.context.seed, "refine")?;
-            let settings: RefineSettings = settings::read(rest, "refine")?;
+            let settings = settings::read_checked(rest, "refine", RefineSettings::problems)?;
             refine(
                 &session.context,
                 &base.base,
@@ -132,6 +133,7 @@ fn part<T: Object>(given: &Table, key: &str) -> mlua::Result<Option<UserDataRef<
 
 impl Object for RefinedHandle {
     const NAME: &'static str = "a refined embedding";
+    const RECEIVER: &'static str = "refined";
     const FROM: &'static str = "lapidary.refine { base = … }";
     const MEMBERS: &'static [&'static str] = &["dim", "attributes", "fingerprint", "report"];
 }

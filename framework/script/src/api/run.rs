@@ -94,7 +94,7 @@ fn given(lua: &Lua, session: &Session, key: &str, default: Value) -> mlua::Resul
 }
 
 /// `print`, through the progress display, so that bars and lines do not run into each other.
-fn print(_: &Lua, values: Variadic<Value>) -> mlua::Result<()> {
+pub(super) fn print(_: &Lua, values: Variadic<Value>) -> mlua::Result<()> {
     let texts: Vec<String> = values
         .iter()
         .map(Value::to_string)

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use lapidary_core::rank::Metric;
 use lapidary_core::run::{Point, Table as RunTable};
 use lapidary_core::search::{Rung, SearchSettings, Space, Trial};
 use lapidary_core::train::History;
@@ -69,7 +70,7 @@ impl Search {
         let read = || -> lapidary_core::Result<Self> {
             let space = Space::read(&take(&mut rest, "space").unwrap_or_default())?;
             let seed = take_seed(&mut rest, session.context.seed, "search")?;
-            let wanted: SearchSettings = settings::read(rest, "search")?;
+            let wanted = settings::read_checked(rest, "search", SearchSettings::problems)?;
             let drawn = space.draw(wanted.trials, seed);
             let rungs = wanted.rungs(drawn.len())?;
             let note = json!({"settings": wanted, "seed": seed, "rungs": rungs, "trials": drawn});
@@ -96,7 +97,9 @@ impl Search {
     fn run(mut self, lua: &Lua) -> mlua::Result<SearchHandle> {
         if self.session.context.dry_run {
             let first = self.rungs.first().map_or(1, |rung| rung.epochs);
-            self.call(lua, 0, first)?;
+            let made = self.call(lua, 0, first)?;
+            self.check(&made).map_err(raise)?;
+            self.best = Some((0, made));
             return Ok(SearchHandle { search: self });
         }
         let kept = self.session.context.keep_checkpoints.replace(true);
@@ -180,25 +183,38 @@ impl Search {
     /// The value that decides, of what the script's function returned.
     fn value_of(&self, made: &Value) -> lapidary_core::Result<f64> {
         match made {
-            Value::Number(n) => return Ok(*n),
-            Value::Integer(n) => return Ok(*n as f64),
-            Value::UserData(data) => {
-                if let Ok(model) = data.borrow::<ModelHandle>() {
-                    return self.of_history(model.recommender.history());
-                }
-                if let Ok(base) = data.borrow::<BaseHandle>()
-                    && let Some(model) = base.model()
-                {
-                    return self.of_history(model.recommender.history());
+            Value::Number(n) => Ok(*n),
+            Value::Integer(n) => Ok(*n as f64),
+            other => match model_of(other) {
+                Some(model) => self.of_history(model.recommender.history()),
+                None => Err(not_returned(other)),
+            },
+        }
+    }
+
+    /// Checks what the script's function returned in a dry run.
+    fn check(&self, made: &Value) -> lapidary_core::Result<()> {
+        match (made, model_of(made)) {
+            (Value::Number(_) | Value::Integer(_), _) => Ok(()),
+            (_, Some(model)) => {
+                let known = &model.recommender.validated;
+                match known.contains(&self.wanted.metric) {
+                    true => Ok(()),
+                    false => Err(self.not_validated(known)),
                 }
             }
-            _ => {}
+            (other, None) => Err(not_returned(other)),
         }
+    }
+
+    fn not_validated(&self, known: &[Metric]) -> Error {
+        let known: Vec<String> = known.iter().map(|m| format!("`{m}`")).collect();
         let reason = format!(
-            "`run` must return a trained model, a base with one, or a number; it returned {}",
-            show(made)
+            "`{}` is not computed on validation, only {}; name it in `report` of `fit`, or search by another",
+            self.wanted.metric,
+            known.join(", ")
         );
-        Err(Error::setting("search", reason))
+        Error::setting("search.metric", reason)
     }
 
     /// The metric at the epoch whose weights the model has.
@@ -208,12 +224,8 @@ impl Search {
         let known = best.map_or(&[][..], |epoch| &epoch.validation);
         let found = known.iter().find(|(name, _)| *name == metric);
         found.map(|(_, value)| *value).ok_or_else(|| {
-            let known: Vec<String> = known.iter().map(|(m, _)| format!("`{m}`")).collect();
-            let reason = format!(
-                "`{metric}` was not computed on validation, only {}; name it in `report` of `fit`, or search by another",
-                known.join(", ")
-            );
-            Error::setting("search.metric", reason)
+            let known: Vec<Metric> = known.iter().map(|(metric, _)| *metric).collect();
+            self.not_validated(&known)
         })
     }
 
@@ -281,6 +293,26 @@ impl Search {
     }
 }
 
+/// The model that the script's function returned, if it did.
+fn model_of(made: &Value) -> Option<ModelHandle> {
+    let Value::UserData(data) = made else {
+        return None;
+    };
+    if let Ok(model) = data.borrow::<ModelHandle>() {
+        return Some(model.clone());
+    }
+    let base = data.borrow::<BaseHandle>().ok()?;
+    base.model().cloned()
+}
+
+fn not_returned(made: &Value) -> Error {
+    let reason = format!(
+        "`run` must return a trained model, a base with one, or a number; it returned {}",
+        show(made)
+    );
+    Error::setting("search", reason)
+}
+
 /// Why a trial failed, where that may come from its settings; none for what would stop every trial.
 fn own_fault(error: &mlua::Error) -> Option<String> {
     let mut cause = error;
@@ -326,6 +358,7 @@ impl SearchHandle {
 
 impl Object for SearchHandle {
     const NAME: &'static str = "a search";
+    const RECEIVER: &'static str = "found";
     const FROM: &'static str = "lapidary.search { … }";
     const MEMBERS: &'static [&'static str] = &["best", "value", "model", "trials"];
 }

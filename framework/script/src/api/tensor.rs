@@ -1,141 +1,25 @@
 //! Tensors as values of Lua.
 
+mod make;
+mod operations;
+
 use std::cell::RefCell;
-use std::path::Path;
 use std::rc::Rc;
 
-use lapidary_core::{Error, device, files};
+use lapidary_core::{Error, device};
 use lapidary_sdk::random;
-use mlua::{
-    FromLua, Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value, Variadic,
-};
-use tch::{Device, Kind, TchError, Tensor};
+use mlua::{FromLua, Lua, MetaMethod, UserData, UserDataFields, UserDataMethods, Value, Variadic};
+use tch::{Kind, TchError, Tensor};
 
-use crate::convert::{raise, show};
+pub(super) use make::{install, install_files, install_gradients};
+
+use crate::convert::raise;
 use crate::heap::{Heap, Held};
-use crate::object::{Object, name_it, no_member, unexpected};
-use crate::session::Session;
-
-pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Result<()> {
-    let s = Rc::clone(session);
-    let tensor = move |lua: &Lua, values: Value| {
-        let (mut flat, mut shape) = (Vec::new(), Vec::new());
-        flatten(&values, 0, &mut shape, &mut flat)?;
-        let made =
-            Tensor::f_from_slice(&flat).and_then(|t| t.f_reshape(&shape)?.f_to_kind(Kind::Float));
-        TensorHandle::new(lua, &s.heap, made)
-    };
-    api.raw_set("tensor", lua.create_function(tensor)?)?;
-
-    let s = Rc::clone(session);
-    let zeros = move |lua: &Lua, shape: Variadic<i64>| {
-        let values = shape.iter().map(|&n| n.max(0) as usize);
-        let bytes = values.fold(size_of::<f32>(), usize::saturating_mul);
-        s.heap.refuse_over_limit(lua, bytes)?;
-        TensorHandle::new(
-            lua,
-            &s.heap,
-            Tensor::f_zeros(&shape[..], (Kind::Float, s.context.device)),
-        )
-    };
-    api.raw_set("zeros", lua.create_function(zeros)?)?;
-
-    let s = Rc::clone(session);
-    let normal = move |lua: &Lua, (seed, rows, columns): (u64, i64, i64)| {
-        let values = (rows.max(0) as usize).saturating_mul(columns.max(0) as usize);
-        s.heap
-            .refuse_over_limit(lua, values.saturating_mul(size_of::<f64>()))?;
-        let mut generator = random::generator(seed);
-        let drawn = random::normal(&mut generator, rows.max(0), columns.max(0))
-            .map_err(|e| raise(Error::setting("normal", e.to_string())))?;
-        let device = s.context.device;
-        TensorHandle::new(
-            lua,
-            &s.heap,
-            drawn
-                .f_to_kind(Kind::Float)
-                .and_then(|t| t.f_to_device(device)),
-        )
-    };
-    api.raw_set("normal", lua.create_function(normal)?)?;
-
-    let s = Rc::clone(session);
-    let load = move |lua: &Lua, name: String| {
-        let path = s.find(&name).map_err(raise)?;
-        let table = lua.create_table()?;
-        for (name, tensor) in read(&path)? {
-            table.raw_set(name, TensorHandle::new(lua, &s.heap, Ok(tensor))?)?;
-        }
-        Ok(table)
-    };
-    api.raw_set("load_tensors", lua.create_function(load)?)?;
-
-    let s = Rc::clone(session);
-    let save = move |_: &Lua, (name, tensors): (String, Table)| {
-        let path = s.context.folder.file(&name).map_err(raise)?;
-        let mut named = Vec::new();
-        for pair in tensors.pairs::<String, TensorHandle>() {
-            let (name, handle) = pair?;
-            let tensor = handle
-                .get()?
-                .f_to_device(Device::Cpu)
-                .and_then(|t| t.f_contiguous());
-            named.push((name, tensor.map_err(raise)?));
-        }
-        named.sort_by(|a, b| a.0.cmp(&b.0));
-        write(&path, &named)?;
-        Ok(path.display().to_string())
-    };
-    api.raw_set("save_tensors", lua.create_function(save)?)
-}
-
-fn read(path: &Path) -> mlua::Result<Vec<(String, Tensor)>> {
-    Tensor::read_safetensors(path)
-        .map_err(|e| raise(Error::data(path, None, format!("no safetensors file: {e}"))))
-}
-
-fn write(path: &Path, named: &[(String, Tensor)]) -> mlua::Result<()> {
-    files::replace(path, |new| Ok(Tensor::write_safetensors(named, new)?)).map_err(raise)
-}
-
-/// Reads nested tables of numbers row by row.
-fn flatten(
-    value: &Value,
-    depth: usize,
-    shape: &mut Vec<i64>,
-    flat: &mut Vec<f64>,
-) -> mlua::Result<()> {
-    let wrong = |reason: String| raise(Error::setting("tensor", reason));
-    match value {
-        Value::Integer(n) if depth == shape.len() => flat.push(*n as f64),
-        Value::Number(n) if depth == shape.len() => flat.push(*n),
-        Value::Table(table) => {
-            let length = table.raw_len();
-            match shape.get(depth) {
-                None if flat.is_empty() => shape.push(length as i64),
-                Some(&known) if known == length as i64 => {}
-                _ => {
-                    let reason = format!("a row has {length} values, others have another number");
-                    return Err(wrong(reason));
-                }
-            }
-            for item in table.sequence_values::<Value>() {
-                flatten(&item?, depth + 1, shape, flat)?;
-            }
-        }
-        other => {
-            let found = show(other);
-            let reason =
-                format!("expected nested tables of numbers of equal lengths, found {found}");
-            return Err(wrong(reason));
-        }
-    }
-    Ok(())
-}
+use crate::object::{Object, expectation, name_it, no_member};
 
 /// A tensor that Lua holds. `free` empties it at once.
 #[derive(Clone)]
-pub(super) struct TensorHandle {
+pub(crate) struct TensorHandle {
     inner: Rc<RefCell<Option<Counted>>>,
     heap: Rc<Heap>,
 }
@@ -169,35 +53,60 @@ impl TensorHandle {
         tensor.ok_or_else(|| raise(Error::setting("tensor", "it was freed with `free()`")))
     }
 
+    /// What counts it.
+    pub fn heap(&self) -> &Rc<Heap> {
+        &self.heap
+    }
+
     fn map(
         &self,
         lua: &Lua,
         f: impl FnOnce(&Tensor) -> Result<Tensor, TchError>,
     ) -> mlua::Result<Self> {
         let tensor = self.get()?;
-        Self::new(lua, &self.heap, tch::no_grad(|| f(&tensor)))
+        Self::new(lua, &self.heap, self.heap.compute(|| f(&tensor)))
     }
 
-    /// Reduces one dimension, counted from 1, or all of them.
-    fn reduce(&self, lua: &Lua, dim: Option<i64>, how: Reduction) -> mlua::Result<Self> {
-        let dims: Option<Vec<i64>> = dim.map(|d| vec![if d > 0 { d - 1 } else { d }]);
-        self.map(lua, |t| match how {
-            Reduction::Mean => t.f_mean_dim(dims.as_deref(), false, Kind::Float),
-            Reduction::Sum => t.f_sum_dim_intlist(dims.as_deref(), false, Kind::Float),
-            Reduction::Norm => {
-                let dims = dims.unwrap_or_else(|| (0..t.dim() as i64).collect());
-                t.f_norm_scalaropt_dim(2.0, &dims[..], false)
-            }
-        })
+    /// An operation with several results.
+    fn map_all(
+        &self,
+        lua: &Lua,
+        f: impl FnOnce(&Tensor) -> Result<Vec<Tensor>, TchError>,
+    ) -> mlua::Result<Variadic<Self>> {
+        let tensor = self.get()?;
+        let made = self.heap.compute(|| f(&tensor)).map_err(raise)?;
+        let hand = |made| Self::new(lua, &self.heap, Ok(made));
+        made.into_iter().map(hand).collect()
     }
 
-    fn rows(&self, lua: &Lua, first: i64, last: i64) -> mlua::Result<Self> {
-        let n = self.get()?.size().first().copied().unwrap_or(0);
+    /// Places `first` to `last` of a dimension.
+    fn slice(&self, lua: &Lua, dim: i64, first: i64, last: i64) -> mlua::Result<Self> {
+        let along = dimension(dim)?;
+        let size = self.get()?.size();
+        let at = if along < 0 {
+            along + size.len() as i64
+        } else {
+            along
+        };
+        let n = size.get(at.max(0) as usize).copied().unwrap_or(0);
         if first < 1 || last > n || first > last {
-            let reason = format!("rows {first} to {last} of a tensor with rows 1 to {n}");
+            let what = if dim == 1 {
+                "rows".to_owned()
+            } else {
+                format!("places of dimension {dim}")
+            };
+            let reason = format!("{what} {first} to {last} of a tensor with {what} 1 to {n}");
             return Err(raise(Error::setting("tensor", reason)));
         }
-        self.map(lua, |t| t.f_narrow(0, first - 1, last - first + 1))
+        self.map(lua, |t| t.f_narrow(along, first - 1, last - first + 1))
+    }
+
+    fn shuffled(&self, lua: &Lua, seed: u64) -> mlua::Result<Self> {
+        self.map(lua, |t| {
+            let rows = t.size().first().copied().unwrap_or(0) as usize;
+            let order = random::permutation(&mut random::generator(seed), rows);
+            t.f_index_select(0, &Tensor::f_from_slice(&order)?.f_to_device(t.device())?)
+        })
     }
 
     fn item(&self) -> mlua::Result<f64> {
@@ -237,17 +146,23 @@ impl TensorHandle {
     }
 }
 
-enum Reduction {
-    Mean,
-    Sum,
-    Norm,
+/// A dimension as libtorch counts it; in Lua they count from 1, or backwards from −1.
+fn dimension(dim: i64) -> mlua::Result<i64> {
+    match dim {
+        0 => {
+            let reason = "dimensions count from 1, or backwards from -1; there is no 0";
+            Err(raise(Error::setting("tensor", reason)))
+        }
+        dim if dim > 0 => Ok(dim - 1),
+        dim => Ok(dim),
+    }
 }
 
 impl FromLua for TensorHandle {
     fn from_lua(value: Value, _: &Lua) -> mlua::Result<Self> {
         match &value {
             Value::UserData(data) if data.is::<Self>() => data.borrow::<Self>().map(|t| t.clone()),
-            other => Err(unexpected::<Self>("wrong argument", other)),
+            other => Err(mlua::Error::runtime(expectation::<Self>(other))),
         }
     }
 }
@@ -268,46 +183,104 @@ impl FromLua for Operand {
     }
 }
 
+impl Operand {
+    /// The operand as a tensor of the type and on the device that suit another one.
+    fn beside(self, other: &Tensor) -> mlua::Result<Rc<Tensor>> {
+        let number = match self {
+            Self::Tensor(t) => return t.get(),
+            Self::Number(number) => number,
+        };
+        let kind = match other.f_kind() {
+            Ok(Kind::Double) => Kind::Double,
+            _ => Kind::Float,
+        };
+        Tensor::f_full([0i64; 0], number, (kind, other.device()))
+            .map(Rc::new)
+            .map_err(raise)
+    }
+}
+
 type Operation = fn(&Tensor, &Tensor) -> Result<Tensor, TchError>;
 
 fn binary(lua: &Lua, sides: (Operand, Operand), f: Operation) -> mlua::Result<TensorHandle> {
-    let (heap, device) = match &sides {
-        (Operand::Tensor(t), _) | (_, Operand::Tensor(t)) => {
-            (Rc::clone(&t.heap), t.get()?.device())
-        }
+    let (heap, one) = match &sides {
+        (Operand::Tensor(t), _) | (_, Operand::Tensor(t)) => (Rc::clone(&t.heap), t.get()?),
         _ => return Err(raise(Error::setting("tensor", "neither side is a tensor"))),
     };
-    let as_tensor = |side: Operand| match side {
-        Operand::Tensor(t) => t.get(),
-        Operand::Number(n) => Tensor::f_from_slice(&[n as f32])
-            .and_then(|t| t.f_squeeze()?.f_to_device(device))
-            .map(Rc::new)
-            .map_err(raise),
-    };
-    let (a, b) = (as_tensor(sides.0)?, as_tensor(sides.1)?);
-    TensorHandle::new(lua, &heap, tch::no_grad(|| f(&a, &b)))
+    let (a, b) = (sides.0.beside(&one)?, sides.1.beside(&one)?);
+    TensorHandle::new(lua, &heap, heap.compute(|| f(&a, &b)))
 }
 
 impl Object for TensorHandle {
     const NAME: &'static str = "a tensor";
+    const RECEIVER: &'static str = "t";
     const FROM: &'static str = "lapidary.tensor { 1, 2 }";
     const MEMBERS: &'static [&'static str] = &[
         "shape",
         "device",
         "dtype",
-        "matmul",
-        "transpose",
-        "rows",
-        "shuffled",
-        "mean",
-        "sum",
-        "norm",
+        "abs",
         "exp",
         "log",
         "sqrt",
+        "sin",
+        "cos",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "gelu",
+        "silu",
+        "sign",
+        "isnan",
+        "logical_not",
+        "detach",
+        "mean",
+        "sum",
+        "norm",
+        "var",
+        "nanmean",
+        "logsumexp",
+        "max",
+        "min",
         "softmax",
+        "log_softmax",
+        "cumsum",
+        "cumprod",
+        "flip",
+        "unsqueeze",
+        "squeeze",
+        "eq",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "maximum",
+        "minimum",
+        "transpose",
+        "permute",
         "reshape",
+        "expand",
         "to_device",
+        "to_dtype",
+        "rows",
+        "slice",
+        "select",
+        "index",
+        "gather",
+        "argmax",
+        "sort",
+        "masked_fill",
+        "where",
+        "clamp",
+        "shuffled",
+        "linear",
+        "layer_norm",
+        "dropout",
+        "tril",
+        "triu",
+        "matmul",
+        "eigh",
+        "svd",
         "item",
         "totable",
         "free",
@@ -331,7 +304,7 @@ impl UserData for TensorHandle {
         methods.add_meta_function(MetaMethod::Mul, |l, ab| binary(l, ab, |a, b| a.f_mul(b)));
         methods.add_meta_function(MetaMethod::Div, |l, ab| binary(l, ab, |a, b| a.f_div(b)));
         methods.add_meta_function(MetaMethod::Pow, |l, ab| binary(l, ab, |a, b| a.f_pow(b)));
-        methods.add_meta_method(MetaMethod::Unm, |l, t, ()| t.map(l, |t| t.f_neg()));
+        methods.add_meta_method(MetaMethod::Unm, |l, t, ()| t.map(l, Tensor::f_neg));
         methods.add_meta_method(MetaMethod::Len, |_, t, ()| {
             Ok(t.get()?.size().first().copied().unwrap_or(0))
         });
@@ -339,35 +312,7 @@ impl UserData for TensorHandle {
         methods.add_meta_method(MetaMethod::ToString, |_, t, ()| {
             Tensor::to_string(&*t.get()?, 100).map_err(raise)
         });
-        methods.add_method("matmul", |l, t, other: Self| {
-            let other = other.get()?;
-            t.map(l, |t| t.f_matmul(&other))
-        });
-        methods.add_method("transpose", |l, t, ()| t.map(l, |t| t.f_transpose(-2, -1)));
-        methods.add_method("rows", |l, t, (first, last)| t.rows(l, first, last));
-        methods.add_method("shuffled", |l, t, seed: u64| {
-            t.map(l, |t| {
-                let rows = t.size().first().copied().unwrap_or(0) as usize;
-                let order = random::permutation(&mut random::generator(seed), rows);
-                t.f_index_select(0, &Tensor::f_from_slice(&order)?.f_to_device(t.device())?)
-            })
-        });
-        methods.add_method("mean", |l, t, dim| t.reduce(l, dim, Reduction::Mean));
-        methods.add_method("sum", |l, t, dim| t.reduce(l, dim, Reduction::Sum));
-        methods.add_method("norm", |l, t, dim| t.reduce(l, dim, Reduction::Norm));
-        methods.add_method("exp", |l, t, ()| t.map(l, |t| t.f_exp()));
-        methods.add_method("log", |l, t, ()| t.map(l, |t| t.f_log()));
-        methods.add_method("sqrt", |l, t, ()| t.map(l, |t| t.f_sqrt()));
-        methods.add_method("softmax", |l, t, ()| {
-            t.map(l, |t| t.f_softmax(-1, Kind::Float))
-        });
-        methods.add_method("reshape", |l, t, shape: Variadic<i64>| {
-            t.map(l, |t| t.f_reshape(&shape[..]))
-        });
-        methods.add_method("to_device", |l, t, name: String| {
-            let device = device::parse(&name).map_err(raise)?;
-            t.map(l, |t| t.f_to_device(device))
-        });
+        operations::add(methods);
         methods.add_method("item", |_, t, ()| t.item());
         methods.add_method("totable", |lua, t, ()| to_table(lua, &*t.get()?));
         methods.add_method("free", |_, t, ()| {

@@ -10,7 +10,7 @@ use mlua::{
 use super::component::LlmHandle;
 use super::data::SplitHandle;
 use super::refined::BaseHandle;
-use crate::convert::{raise, read};
+use crate::convert::{raise, read_checked};
 use crate::object::{Arg, Object, name_it, refuse_others, unexpected};
 use crate::session::Session;
 
@@ -19,11 +19,11 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
     let make = move |_: &Lua, (llm, given): (Value, Option<Table>)| {
         let llm = match llm {
             Value::UserData(llm) if llm.is::<LlmHandle>() => llm,
-            other => return Err(unexpected::<LlmHandle>("wrong argument", &other)),
+            other => return Err(unexpected::<LlmHandle>("text_embedder", &other)),
         };
         Ok(TextEmbedderHandle {
             llm,
-            settings: read(given.as_ref(), "text_embedder")?,
+            settings: read_checked(given.as_ref(), "text_embedder", TextSettings::problems)?,
             session: Rc::clone(&s),
         })
     };
@@ -31,7 +31,7 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
 }
 
 /// A language model whose states embed texts.
-struct TextEmbedderHandle {
+pub(super) struct TextEmbedderHandle {
     llm: AnyUserData,
     settings: TextSettings,
     session: Rc<Session>,
@@ -48,6 +48,7 @@ impl TextEmbedderHandle {
 
 impl Object for TextEmbedderHandle {
     const NAME: &'static str = "a text embedder";
+    const RECEIVER: &'static str = "text_embedder";
     const FROM: &'static str = "lapidary.text_embedder(llm)";
     const MEMBERS: &'static [&'static str] = &["fit"];
 }

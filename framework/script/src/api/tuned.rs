@@ -27,6 +27,7 @@ impl TunedHandle {
 
 impl Object for TunedHandle {
     const NAME: &'static str = "a fine-tuned language model";
+    const RECEIVER: &'static str = "tuned";
     const FROM: &'static str = "prompt:fine_tune(llm, split, guided)";
     const MEMBERS: &'static [&'static str] = &["llm", "fingerprint", "folder", "history"];
 }

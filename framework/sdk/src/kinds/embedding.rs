@@ -1,5 +1,6 @@
 //! Texts as vectors: what a language model's hidden states make of them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which hidden states of a text are taken, and how they become one vector.
@@ -25,7 +26,7 @@ impl Default for EmbedSettings {
 }
 
 /// How the states of a text's tokens become one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
     /// Their mean, but for tokens that the model wants before every text.

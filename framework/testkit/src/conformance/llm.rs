@@ -1,19 +1,51 @@
 //! What every language model does.
 
+mod optional;
+
 use lapidary_core::plugin::Registry;
-use lapidary_sdk::Kind;
-use lapidary_sdk::kinds::llm::method;
-use lapidary_sdk::kinds::{
-    Answer, Ask, EmbedSettings, Llm, LlmContext, LoraSettings, Pooling, Prompt, Request,
-};
-use serde_json::Value;
+use lapidary_sdk::kinds::{Answer, Ask, Llm, LlmContext, Prompt, Request};
 use tch::Tensor;
 
-use super::process::{keeps_seed, unchanged};
-use super::round_trip::round_trip;
-use super::{Numbers, assert_refused};
+use super::memory::leaks;
+use super::process::{SEED, keeps_seed};
+use super::round_trip::{STATE, round_trip};
+use super::speed::speed;
+use super::tensors::refused;
+use super::{Case, Depth, Numbers, device};
+use crate::suite::{Checked, Fault, Rule, Section, Suite, holds};
 
-/// The suite's requests: likelihoods, and a short text. A recording that answers them passes the suite.
+const fn rule(name: &'static str, fix: &'static str) -> Rule {
+    Rule::new(name, Section::Llm, fix)
+}
+
+const CREATE: Rule = Rule::new(
+    "create",
+    Section::Create,
+    "make an instance from the settings and `{\"device\": \"cpu\", \"model_dirs\": […]}`; settings without which there is no \
+     model are given with --set",
+);
+const INFO: Rule = rule(
+    "info",
+    "a `model` and a `fingerprint` that are not empty, the same for the same model each time",
+);
+const VALUES: Rule = rule(
+    "values",
+    "an answer a request in their order: natural logarithms, finite and not above 0, one a continuation; or a text",
+);
+const DETERMINISM: Rule = rule(
+    "determinism",
+    "answer equal requests alike, at temperature 0 and for likelihoods",
+);
+const ALONE: Rule = rule(
+    "each request alone",
+    "what stands beside a request in a batch changes no answer: mask padding, and keep positions apart",
+);
+const REFUSALS: Rule = rule(
+    "refusals",
+    "return status 1 with a reason for a prompt that is longer than the context",
+);
+
+/// The requests of the checks: likelihoods, and a short text. A recording that answers them passes.
 pub fn llm_requests() -> Vec<Request> {
     let prompt = || Prompt::Text("The film is best known for its".to_owned());
     vec![
@@ -36,162 +68,123 @@ pub fn llm_requests() -> Vec<Request> {
     ]
 }
 
-/// Runs the suite of language models.
-///
-/// # Panics
-/// When a check fails.
-pub fn llm(registry: &Registry, name: &str, settings: &Value) -> Numbers {
-    let make = || {
+/// Runs the checks of language models.
+pub(super) fn checks(suite: &mut Suite<'_>, registry: &Registry, case: &Case, depth: Depth) {
+    let make_on = |device: &str| -> Checked<Box<dyn Llm>> {
         let context = LlmContext {
-            device: "cpu".into(),
-            model_dirs: Vec::new(),
+            device: device.to_owned(),
+            model_dirs: case.model_dirs.clone(),
         };
-        let made = registry.llm(name, settings, &context);
-        made.unwrap_or_else(|e| panic!("it can be made: {e}"))
+        Ok(registry.llm(&case.name, &case.settings, &context)?)
     };
-    let model = make();
-    let info =
-        unchanged("info", || model.info()).unwrap_or_else(|e| panic!("it says what it is: {e}"));
-    assert!(
+    let make = || make_on("cpu");
+    let Some(model) = suite.check(CREATE, |_| make()) else {
+        return;
+    };
+    suite.check(INFO, |_| info(&*model, &make));
+    let answers = suite.check(VALUES, |numbers| {
+        let answers = answer(&*model, &llm_requests())?;
+        values(&answers, numbers)?;
+        Ok(answers)
+    });
+    let Some(answers) = answers else { return };
+    suite.check(DETERMINISM, |_| {
+        let again = answer(&*model, &llm_requests())?;
+        holds(answers == again, || {
+            format!("equal requests have equal answers, but here {answers:?} and {again:?}")
+        })
+    });
+    suite.check(ALONE, |_| {
+        for (request, together) in llm_requests().into_iter().zip(&answers) {
+            close(together, &answer(&*model, &[request])?)?;
+        }
+        let none = answer(&*model, &[])?;
+        holds(none.is_empty(), || {
+            format!("no request has no answer, but here {none:?}")
+        })
+    });
+    suite.check(SEED, |_| {
+        keeps_seed("answer", || answer(&*model, &llm_requests()).map(drop))
+    });
+    suite.check(STATE, |_| round_trip(&*model, &mut *make()?));
+    suite.check(REFUSALS, |_| {
+        let long = Request {
+            prompt: Prompt::Text("word ".repeat(200_000)),
+            ask: llm_requests().remove(0).ask,
+        };
+        refused("a prompt beyond every context", model.answer(&[long]))
+    });
+    optional::checks(suite, registry, case, &*model, &make, &answers);
+    if depth == Depth::All {
+        device::moves(suite, Section::Llm, || {
+            let there = answer(&*make_on(device::GPU)?, &llm_requests())?;
+            close(&answers[0], &there)
+        });
+        measured(suite, &*model);
+    }
+}
+
+fn info(model: &dyn Llm, make: &dyn Fn() -> Checked<Box<dyn Llm>>) -> Checked {
+    let tell = |model: &dyn Llm| {
+        model
+            .info()
+            .map_err(Fault::at("it does not say what it is"))
+    };
+    let info = tell(model)?;
+    holds(
         !info.model.is_empty() && !info.fingerprint.is_empty(),
-        "it has a name and a fingerprint"
-    );
-    let mut other = make();
-    assert_eq!(
-        other.info().ok(),
-        Some(info),
-        "the same model says the same of itself"
-    );
+        || format!("name or fingerprint is missing: {info:?}"),
+    )?;
+    let again = tell(&*make()?)?;
+    holds(info == again, || {
+        format!("the same model says the same of itself, but here {info:?} and {again:?}")
+    })
+}
 
-    let answers = answer(&*model, &llm_requests());
-    assert_eq!(
-        answers,
-        answer(&*model, &llm_requests()),
-        "equal requests, equal answers"
-    );
-    let one: Vec<Answer> = llm_requests()
-        .into_iter()
-        .flat_map(|r| answer(&*model, &[r]))
-        .collect();
-    close(&answers, &one);
-    assert!(answer(&*model, &[]).is_empty(), "no request, no answer");
-    keeps_seed("answer", || drop(answer(&*model, &llm_requests())));
-    round_trip(&*model, &mut *other);
-    let long = Request {
-        prompt: Prompt::Text("word ".repeat(200_000)),
-        ask: llm_requests().remove(0).ask,
-    };
-    assert_refused("a prompt beyond every context", model.answer(&[long]));
-    let entry = registry.entry(Kind::Llm, name);
-    if entry.is_ok_and(|e| e.description.offers(method::LOG_LIKELIHOODS)) {
-        trainable(&mut *other, &answers);
-    }
+fn answer(model: &dyn Llm, requests: &[Request]) -> Checked<Vec<Answer>> {
+    model
+        .answer(requests)
+        .map_err(Fault::at("it does not answer"))
+}
 
-    let mut numbers = Numbers::default();
-    let entry = registry.entry(Kind::Llm, name);
-    if entry.is_ok_and(|e| e.description.offers(method::EMBED)) {
-        embeds(&*model, &mut numbers);
-    }
-    for answer in &answers {
+fn values(answers: &[Answer], numbers: &mut Numbers) -> Checked {
+    for answer in answers {
         match answer {
             Answer::Likelihood { log_probs, .. } => {
-                assert!(
-                    log_probs.iter().all(|p| p.is_finite() && *p <= 0.0),
-                    "log-probabilities"
-                );
-                numbers.add("log-probabilities", &Tensor::from_slice(log_probs));
+                let fine = log_probs.iter().all(|p| p.is_finite() && *p <= 0.0);
+                holds(fine, || {
+                    format!("log-probabilities are finite and not above 0, but here {log_probs:?}")
+                })?;
+                numbers.add("log-probabilities", &Tensor::f_from_slice(log_probs)?)?;
             }
             Answer::Text(text) => numbers.add_text("completion", text),
         }
     }
-    numbers
+    Ok(())
 }
 
-/// What can be trained says the same with gradients as without.
-fn trainable(model: &mut dyn Llm, answers: &[Answer]) {
-    let [likelihoods, text] = &*llm_requests() else {
-        unreachable!("the suite has two requests")
+/// Holds that an answer is the first of others, up to rounding.
+fn close(together: &Answer, others: &[Answer]) -> Checked {
+    let apart = others.first();
+    let same = match (together, apart) {
+        (
+            Answer::Likelihood { log_probs: a, .. },
+            Some(Answer::Likelihood { log_probs: b, .. }),
+        ) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-2),
+        (a, b) => Some(a) == b,
     };
-    let twice = [likelihoods.clone(), likelihoods.clone()];
-    let given = unchanged("log_likelihoods", || model.log_likelihoods(&twice));
-    let given = given.unwrap_or_else(|e| panic!("it gives likelihoods as a tensor: {e}"));
-    let Some(Answer::Likelihood { log_probs, tokens }) = answers.first() else {
-        panic!("likelihoods were asked for")
-    };
-    let expected = Tensor::from_slice(&log_probs.repeat(2)).to_kind(tch::Kind::Float);
-    let found = given.log_probs.detach().to_device(tch::Device::Cpu);
-    assert!(
-        found.allclose(&expected, 1e-4, 1e-2, false) && given.tokens == tokens.repeat(2),
-        "the same numbers with gradients as without"
+    holds(same, || format!("expected {together:?}, found {apart:?}"))
+}
+
+fn measured(suite: &mut Suite<'_>, model: &dyn Llm) {
+    let requests = llm_requests();
+    leaks(
+        suite,
+        &mut [("`answer`", &mut || answer(model, &requests).map(drop))],
     );
-    assert_refused(
-        "a gradient of a written answer",
-        model.log_likelihoods(std::slice::from_ref(text)),
+    let both = "answer of two likelihoods and four words".to_owned();
+    speed(
+        suite,
+        &mut [(both, &mut || answer(model, &requests).map(drop))],
     );
-    let nonsense = LoraSettings {
-        targets: vec!["no such map".to_owned()],
-        rank: 2,
-        alpha: 2.0,
-        seed: 0,
-    };
-    assert_refused("a target that is no linear map", model.adapt(&nonsense));
-}
-
-fn answer(model: &dyn Llm, requests: &[Request]) -> Vec<Answer> {
-    let answers = unchanged("answer", || model.answer(requests));
-    answers.unwrap_or_else(|e| panic!("it answers: {e}"))
-}
-
-/// A text's vector is its own, whatever stands beside it, and a long text is cut.
-fn embeds(model: &dyn Llm, numbers: &mut Numbers) {
-    let long = "word ".repeat(20_000);
-    let texts = [
-        "A film",
-        &long,
-        "x",
-        "The film is best known for its story.",
-    ];
-    let texts = texts.map(str::to_owned);
-    for pooling in [Pooling::Mean, Pooling::Last] {
-        let settings = EmbedSettings {
-            pooling,
-            max_tokens: 16,
-            ..EmbedSettings::default()
-        };
-        let embed = |texts: &[String]| {
-            let states = unchanged("embed", || model.embed(texts, &settings));
-            states.unwrap_or_else(|e| panic!("it embeds texts: {e}"))
-        };
-        let all = embed(&texts);
-        for (row, text) in (0..).zip(&texts) {
-            let alone = embed(std::slice::from_ref(text)).get(0);
-            let near = alone.allclose(&all.get(row), 1e-3, 1e-3, false);
-            assert!(near, "a text's vector depends on its neighbours: {row}");
-        }
-        let same = all.get(0).allclose(&all.get(3), 1e-3, 1e-3, false);
-        assert!(!same, "different texts have different vectors");
-        assert_eq!(embed(&[]).size(), [0, all.size()[1]], "no text, no vector");
-        numbers.add("states", &all);
-    }
-    keeps_seed("embed", || {
-        drop(model.embed(&texts, &EmbedSettings::default()))
-    });
-    let beyond = EmbedSettings {
-        layer: Some(100_000),
-        ..EmbedSettings::default()
-    };
-    assert_refused("a layer beyond the last", model.embed(&texts, &beyond));
-}
-
-/// Answers do not depend on what else is asked beside them, up to rounding.
-fn close(together: &[Answer], apart: &[Answer]) {
-    for pair in together.iter().zip(apart) {
-        match pair {
-            (Answer::Likelihood { log_probs: a, .. }, Answer::Likelihood { log_probs: b, .. }) => {
-                let near = a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-2);
-                assert!(near, "{a:?} together, {b:?} apart");
-            }
-            (a, b) => assert_eq!(a, b, "an answer depends on its neighbours"),
-        }
-    }
 }

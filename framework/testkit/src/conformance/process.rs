@@ -1,32 +1,26 @@
-//! What belongs to the process or the thread: components leave it as it was.
+//! The process's seed belongs to the host.
 
-use tch::{Device, Kind as DType, Tensor};
+use tch::Tensor;
 
-/// Runs a call and checks that gradients are on as before and the number of threads is as before.
-pub fn unchanged<T>(what: &str, call: impl FnOnce() -> T) -> T {
-    let (grad, threads) = (gradients_on(), tch::get_num_threads());
-    let result = call();
-    assert_eq!(gradients_on(), grad, "{what} switched gradients");
-    assert_eq!(
-        tch::get_num_threads(),
-        threads,
-        "{what} changed the number of threads"
-    );
-    result
-}
+use super::tensors::{FLOATS, same};
+use crate::suite::{Checked, Rule, Section, holds};
 
-/// Checks that a call does not set the process's seed: what is drawn after it still depends on the seed before it.
-pub fn keeps_seed(what: &str, mut call: impl FnMut()) {
-    let mut draw = |seed| {
+/// What [`keeps_seed`] stands for.
+pub(super) const SEED: Rule = Rule::new(
+    "seed",
+    Section::Process,
+    "do not call `manual_seed`: draw from a generator of your own that is seeded from the context, or go on drawing from libtorch's",
+);
+
+/// Holds that a call does not set the process's seed: what is drawn after it still depends on the seed before it.
+pub(super) fn keeps_seed(what: &str, mut call: impl FnMut() -> Checked) -> Checked {
+    let mut draw = |seed| -> Checked<Tensor> {
         tch::manual_seed(seed);
-        call();
-        Tensor::rand([8], (DType::Float, Device::Cpu))
+        call()?;
+        Ok(Tensor::f_rand([8], FLOATS)?)
     };
-    let (one, two) = (draw(1), draw(2));
-    assert_ne!(one, two, "{what} sets the process's seed");
-}
-
-fn gradients_on() -> bool {
-    let one = Tensor::ones([1], (DType::Float, Device::Cpu)).set_requires_grad(true);
-    (one * 2.0).requires_grad()
+    let (one, two) = (draw(1)?, draw(2)?);
+    holds(!same(&one, &two)?, || {
+        format!("`{what}` sets the process's seed")
+    })
 }

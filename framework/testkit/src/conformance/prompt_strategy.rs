@@ -1,121 +1,164 @@
 //! What every prompt strategy does.
 
+mod optional;
+mod subjects;
+
 use lapidary_core::plugin::Registry;
 use lapidary_sdk::Kind;
 use lapidary_sdk::kinds::prompt_strategy::method;
 use lapidary_sdk::kinds::{
-    Answer, Ask, Attribute, AttributeSet, ItemText, Prompt, PromptStrategy, PromptStrategyContext,
-    Reading, Request, Subject,
+    Answer, Ask, Prompt, PromptStrategy, PromptStrategyContext, Reading, Request, Subject,
 };
-use serde_json::Value;
-use tch::{Device, Kind as DType, Tensor};
+use tch::{Device, Tensor};
 
-use super::process::unchanged;
-use super::round_trip::round_trip;
-use super::{Numbers, assert_refused, same};
+use self::subjects::{attributes, invented, subjects};
+use super::memory::leaks;
+use super::round_trip::{STATE, round_trip};
+use super::speed::speed;
+use super::tensors::{FLOATS, equal, near, refused, shaped};
+use super::{Case, Depth, Numbers, device};
+use crate::suite::{Checked, Fault, Rule, Section, Suite, holds};
 
-/// Runs the suite of prompt strategies.
-///
-/// # Panics
-/// When a check fails.
-pub fn prompt_strategy(registry: &Registry, name: &str, settings: &Value) -> Numbers {
-    let make = || {
-        let context = PromptStrategyContext {
-            attributes: attributes(),
-        };
-        let made = registry.prompt_strategy(name, settings, &context);
-        made.unwrap_or_else(|e| panic!("it can be made: {e}"))
+const fn rule(name: &'static str, fix: &'static str) -> Rule {
+    Rule::new(name, Section::PromptStrategy, fix)
+}
+
+const CREATE: Rule = Rule::new(
+    "create",
+    Section::Create,
+    "make an instance from the defaults and a context with `attributes`; where settings are needed, give them with --set",
+);
+const REQUESTS: Rule = rule(
+    "requests",
+    "ask at least once about every subject, an item as well as a user, and name the titles in each prompt; equal subjects have \
+     equal requests",
+);
+const READINGS: Rule = rule(
+    "readings",
+    "`read` gives as many values for every subject, null where an answer says nothing and then why, in `problems`; equal \
+     answers have equal readings",
+);
+const SHAPES: Rule = rule(
+    "shapes",
+    "`calibrate` gives `scores` f32 [N,m], a column an attribute",
+);
+const ROW: Rule = rule(
+    "each row alone",
+    "a score hangs on its row of `raw` and on `reference`: take means and deviations from `reference` alone",
+);
+const MISSING: Rule = rule(
+    "missing values",
+    "NaN in `raw` stays NaN in `scores`: what was not read has no score",
+);
+const REFUSALS: Rule = rule(
+    "refusals",
+    "return status 1 with a reason for fewer answers than requests, and for measurements of another width",
+);
+
+/// Runs the checks of prompt strategies.
+pub(super) fn checks(suite: &mut Suite<'_>, registry: &Registry, case: &Case, depth: Depth) {
+    let make = || -> Checked<Box<dyn PromptStrategy>> {
+        let attributes = attributes();
+        let context = PromptStrategyContext { attributes };
+        Ok(registry.prompt_strategy(&case.name, &case.settings, &context)?)
     };
-    let strategy = make();
-    let entry = registry.entry(Kind::PromptStrategy, name);
-    let entry = entry.unwrap_or_else(|e| panic!("it is there: {e}"));
-    let offers = |number| entry.description.offers(number);
-    let mut numbers = Numbers::default();
-    let mut rows = Vec::new();
-    for (salt, subject) in subjects().iter().enumerate() {
-        let requests = requests(&*strategy, subject);
-        assert!(!requests.is_empty(), "every subject is asked about");
-        assert_eq!(
-            requests,
-            self::requests(&*make(), subject),
-            "equal subjects, equal requests"
-        );
-        names_the_subject(&requests, subject);
+    let Some(strategy) = suite.check(CREATE, |_| make()) else {
+        return;
+    };
+    let asked = suite.check(REQUESTS, |numbers| ask(&*strategy, &*make()?, numbers));
+    let Some(asked) = asked else { return };
+    let readings = suite.check(READINGS, |_| readings(&*strategy, &*make()?, &asked));
+    let Some(readings) = readings else { return };
+    let raw = suite.check(SHAPES, |numbers| {
+        let raw = raw(&readings)?;
+        let scores = calibrate(&*strategy, &raw, &raw)?;
+        shaped(&scores, &[raw.size2()?.0, width()], "`scores`")?;
+        numbers.add("raw", &raw)?;
+        numbers.add("scores", &scores)?;
+        Ok((raw, scores))
+    });
+    let Some((raw, scores)) = raw else { return };
+    suite.check(ROW, |_| {
+        let part = calibrate(&*strategy, &raw.f_narrow(0, 1, 2)?, &raw)?;
+        let what = "a score depends on the row and the reference alone";
+        near(&part, &scores.f_narrow(0, 1, 2)?, what)
+    });
+    suite.check(MISSING, |_| {
+        let lost = calibrate(&*strategy, &raw.f_full_like(f64::NAN)?, &raw)?;
+        let all = bool::try_from(lost.f_isnan()?.f_all()?)?;
+        holds(all, || "what was not read got a score".to_owned())
+    });
+    suite.check(STATE, |_| {
+        let mut other = make()?;
+        round_trip(&*strategy, &mut *other)?;
+        let loaded = calibrate(&*other, &raw, &raw)?;
+        equal(&scores, &loaded, "a loaded state scores alike")
+    });
+    suite.check(REFUSALS, |_| refusals(&*strategy, &asked, &raw));
+    let entry = registry.entry(Kind::PromptStrategy, &case.name);
+    let offers = |number| entry.as_ref().is_ok_and(|e| e.description.offers(number));
+    if offers(method::MEASURE) {
+        optional::measure(suite, &*strategy, &asked, &readings);
+    }
+    if offers(method::OWN_TEXT) {
+        optional::own_text(suite, &*strategy, &asked);
+    }
+    if depth == Depth::All {
+        device::moves(suite, Section::PromptStrategy, || {
+            let there = raw.f_to_device(Device::Cuda(0))?;
+            let moved = calibrate(&*strategy, &there, &there)?.f_to_device(Device::Cpu)?;
+            near(&scores, &moved, "the GPU scores as the CPU does")
+        });
+        measured(suite, &*strategy, &make, &asked, &raw);
+    }
+}
+
+/// A subject, what is asked about it, and answers of that form.
+struct Asked {
+    subject: Subject,
+    requests: Vec<Request>,
+    answers: Vec<Answer>,
+}
+
+fn ask(
+    strategy: &dyn PromptStrategy,
+    other: &dyn PromptStrategy,
+    numbers: &mut Numbers,
+) -> Checked<Vec<Asked>> {
+    let mut all = Vec::new();
+    for (salt, subject) in (0..).zip(subjects()) {
+        let requests = requests(strategy, &subject)?;
+        holds(!requests.is_empty(), || {
+            format!("nothing is asked about {subject:?}")
+        })?;
+        holds(requests == self::requests(other, &subject)?, || {
+            format!("equal subjects have equal requests, but not {subject:?}")
+        })?;
+        names_the_subject(&requests, &subject)?;
         numbers.add_text("requests", serde_json::json!(requests).to_string());
-        let answers: Vec<_> = requests.iter().map(|r| invented(r, salt as u32)).collect();
-        let reading = read(&*strategy, subject, &answers);
-        assert_eq!(
-            reading,
-            read(&*make(), subject, &answers),
-            "equal answers, equal readings"
-        );
-        unreadable(&*strategy, subject, &requests, reading.values.len());
-        if offers(method::MEASURE) {
-            measures(&*strategy, &answers, &reading);
-        }
-        if offers(method::OWN_TEXT) {
-            its_own_text(&*strategy, subject, &requests);
-        }
-        assert_refused("fewer answers than requests", strategy.read(subject, &[]));
-        rows.push(reading);
+        let answers = requests.iter().map(|r| invented(r, salt)).collect();
+        all.push(Asked {
+            subject,
+            requests,
+            answers,
+        });
     }
-    let mut other = make();
-    round_trip(&*strategy, &mut *other);
-    calibration(&*strategy, &*other, &rows, &mut numbers);
-    numbers
+    Ok(all)
 }
 
-fn attributes() -> AttributeSet {
-    let attribute = |name: &str, low: &str, high: &str| Attribute {
-        name: name.to_owned(),
-        description: format!("how much of {name} there is"),
-        low: low.to_owned(),
-        high: high.to_owned(),
-        phrases: vec![name.to_owned(), format!("its {name}")],
-    };
-    AttributeSet {
-        domain: "films".into(),
-        item: "film".into(),
-        items: "films".into(),
-        verb: "watched".into(),
-        attributes: vec![
-            attribute("humour", "grave throughout", "one joke after another"),
-            attribute("suspense", "calm", "nail-biting"),
-            attribute("romance", "no love story", "love above all"),
-        ],
-    }
+fn requests(strategy: &dyn PromptStrategy, subject: &Subject) -> Checked<Vec<Request>> {
+    strategy
+        .requests(subject)
+        .map_err(Fault::at("it does not ask"))
 }
 
-fn subjects() -> Vec<Subject> {
-    let item = |title: &str, year: &str, genre: &str| ItemText {
-        title: title.to_owned(),
-        year: year.to_owned(),
-        categories: vec![genre.to_owned()],
-        fields: serde_json::Map::new(),
-    };
-    let bare = ItemText {
-        title: "The \"Quoted\" {Braced} Film".to_owned(),
-        ..ItemText::default()
-    };
-    vec![
-        Subject::Item(item("The Long Night", "1994", "Thriller")),
-        Subject::Item(item("Paris by Bicycle", "2003", "Comedy")),
-        Subject::Item(bare.clone()),
-        Subject::User(vec![item("The Long Night", "1994", "Thriller"), bare]),
-    ]
+fn read(strategy: &dyn PromptStrategy, subject: &Subject, answers: &[Answer]) -> Checked<Reading> {
+    strategy
+        .read(subject, answers)
+        .map_err(Fault::at("it does not read answers"))
 }
 
-fn requests(strategy: &dyn PromptStrategy, subject: &Subject) -> Vec<Request> {
-    let requests = unchanged("requests", || strategy.requests(subject));
-    requests.unwrap_or_else(|e| panic!("it asks about {subject:?}: {e}"))
-}
-
-fn read(strategy: &dyn PromptStrategy, subject: &Subject, answers: &[Answer]) -> Reading {
-    let reading = unchanged("read", || strategy.read(subject, answers));
-    reading.unwrap_or_else(|e| panic!("it reads answers: {e}"))
-}
-
-fn names_the_subject(requests: &[Request], subject: &Subject) {
+fn names_the_subject(requests: &[Request], subject: &Subject) -> Checked {
     let items = match subject {
         Subject::Item(item) => std::slice::from_ref(item),
         Subject::User(items) => items,
@@ -128,32 +171,39 @@ fn names_the_subject(requests: &[Request], subject: &Subject) {
         for item in items {
             // A strategy may clean quotes and brackets out of a title, but no word.
             let mut words = item.title.split(|c: char| !c.is_alphanumeric());
-            assert!(
-                words.all(|word| text.contains(word)),
-                "a prompt names what it asks about: {text}"
-            );
+            holds(words.all(|word| text.contains(word)), || {
+                format!("a prompt does not name `{}`: {text}", item.title)
+            })?;
         }
     }
+    Ok(())
 }
 
-/// An answer of the form that was asked for, different for every subject.
-fn invented(request: &Request, salt: u32) -> Answer {
-    match &request.ask {
-        Ask::Likelihood { continuations } => Answer::Likelihood {
-            log_probs: (0..continuations.len())
-                .map(|i| -1.0 - f64::from((i as u32 * 7 + salt * 3) % 11))
-                .collect(),
-            tokens: continuations
-                .iter()
-                .map(|c| 1 + c.len() as u32 % 3)
-                .collect(),
-        },
-        Ask::Complete { .. } => Answer::Text(format!(
-            "{{\"humour\": {}, \"suspense\": {}, \"romance\": 5}}",
-            salt % 10,
-            (salt + 3) % 10
-        )),
+fn readings(
+    strategy: &dyn PromptStrategy,
+    other: &dyn PromptStrategy,
+    asked: &[Asked],
+) -> Checked<Vec<Reading>> {
+    let mut all: Vec<Reading> = Vec::new();
+    for Asked {
+        subject,
+        requests,
+        answers,
+    } in asked
+    {
+        let reading = read(strategy, subject, answers)?;
+        holds(reading == read(other, subject, answers)?, || {
+            format!("equal answers have equal readings, but not of {subject:?}")
+        })?;
+        let width = all.first().unwrap_or(&reading).values.len();
+        holds(reading.values.len() == width, || {
+            let found = reading.values.len();
+            format!("every reading has the same width, but here {width} and {found}")
+        })?;
+        unreadable(strategy, subject, requests, width)?;
+        all.push(reading);
     }
+    Ok(all)
 }
 
 /// Text that says nothing is no error: the reading tells.
@@ -162,122 +212,82 @@ fn unreadable(
     subject: &Subject,
     requests: &[Request],
     width: usize,
-) {
-    if !requests
-        .iter()
-        .all(|r| matches!(r.ask, Ask::Complete { .. }))
-    {
-        return;
+) -> Checked {
+    let is_text = |r: &Request| matches!(r.ask, Ask::Complete { .. });
+    if !requests.iter().all(is_text) {
+        return Ok(());
     }
     for text in ["", "I cannot say.", "{\"humour\": \"}\u{1F600}"] {
         let answers = vec![Answer::Text(text.to_owned()); requests.len()];
-        let reading = read(strategy, subject, &answers);
-        assert_eq!(
-            reading.values.len(),
-            width,
-            "every reading has the same width"
-        );
+        let reading = read(strategy, subject, &answers)?;
+        holds(reading.values.len() == width, || {
+            let found = reading.values.len();
+            format!("the reading of `{text}` has {found} values, not {width}")
+        })?;
         let empty = reading.values.iter().all(Option::is_none);
-        assert!(
-            !empty || !reading.problems.is_empty(),
-            "`{text}` cannot be read, and the reading says so"
-        );
+        holds(!empty || !reading.problems.is_empty(), || {
+            format!("`{text}` cannot be read, but `problems` is empty")
+        })?;
     }
+    Ok(())
 }
 
-/// Measuring is reading, with gradients.
-fn measures(strategy: &dyn PromptStrategy, answers: &[Answer], reading: &Reading) {
-    let (mut log_probs, mut tokens) = (Vec::new(), Vec::new());
-    for answer in answers {
-        let Answer::Likelihood {
-            log_probs: values,
-            tokens: counts,
-        } = answer
-        else {
-            panic!("what measures asks for likelihoods")
-        };
-        log_probs.extend(values.iter().map(|&v| v as f32));
-        tokens.extend(counts.iter().map(|&n| i64::from(n)));
-    }
-    let tokens = Tensor::from_slice(&tokens).unsqueeze(0).repeat([2, 1]);
-    let log_probs = Tensor::from_slice(&log_probs).unsqueeze(0).repeat([2, 1]);
-    let log_probs = log_probs.set_requires_grad(true);
-    let raw = unchanged("measure", || strategy.measure(&log_probs, &tokens));
-    let raw = raw.unwrap_or_else(|e| panic!("it measures: {e}"));
-    let read: Vec<f32> = reading.values.iter().flatten().copied().collect();
-    let read = Tensor::from_slice(&read).unsqueeze(0).repeat([2, 1]);
-    assert!(
-        raw.detach().allclose(&read, 1e-5, 1e-6, false) && raw.requires_grad(),
-        "it measures what it reads"
-    );
+fn width() -> i64 {
+    attributes().attributes.len() as i64
 }
 
-/// Its own text is part of what it asks.
-fn its_own_text(strategy: &dyn PromptStrategy, subject: &Subject, requests: &[Request]) {
-    let own = unchanged("own_text", || strategy.own_text(subject));
-    let own = own.unwrap_or_else(|e| panic!("it tells its own text: {e}"));
-    let text = |request: &Request| match &request.prompt {
-        Prompt::Text(text) => text.clone(),
-        Prompt::Chat { answer_start, .. } => answer_start.clone(),
-    };
-    let asked: Vec<String> = requests.iter().map(text).collect();
-    for request in own {
-        let Ask::Likelihood { continuations } = &request.ask else {
-            panic!("its own text is asked for by likelihoods")
-        };
-        for continuation in continuations {
-            let whole = format!("{}{continuation}", text(&request));
-            assert!(
-                !continuation.is_empty() && asked.iter().any(|a| a.starts_with(&whole)),
-                "its own text is part of what it asks: {whole}"
-            );
-        }
-    }
+/// The measurements `[N,r]`.
+fn raw(readings: &[Reading]) -> Checked<Tensor> {
+    let width = readings.first().map_or(0, |r| r.values.len());
+    let values = readings.iter().flat_map(|r| &r.values);
+    let values: Vec<f32> = values.map(|v| v.unwrap_or(f32::NAN)).collect();
+    Ok(Tensor::f_from_slice(&values)?.f_reshape([readings.len() as i64, width as i64])?)
 }
 
-fn calibration(
-    one: &dyn PromptStrategy,
-    two: &dyn PromptStrategy,
-    rows: &[Reading],
-    numbers: &mut Numbers,
-) {
-    let (width, m) = (rows[0].values.len(), attributes().attributes.len() as i64);
-    assert!(
-        rows.iter().all(|r| r.values.len() == width),
-        "every reading has the same width"
-    );
-    let values: Vec<f32> = rows
-        .iter()
-        .flat_map(|r| r.values.iter().map(|v| v.unwrap_or(f32::NAN)))
-        .collect();
-    let raw = Tensor::from_slice(&values).reshape([rows.len() as i64, width as i64]);
-    let calibrate = |strategy: &dyn PromptStrategy, raw: &Tensor, reference: &Tensor| {
-        let scores = unchanged("calibrate", || strategy.calibrate(raw, reference));
-        scores.unwrap_or_else(|e| panic!("it turns measurements into scores: {e}"))
-    };
-    let scores = calibrate(one, &raw, &raw);
-    assert_eq!(scores.size(), [rows.len() as i64, m]);
-    assert!(
-        same(&scores, &calibrate(two, &raw, &raw)),
-        "a loaded state scores alike"
-    );
-    let part = calibrate(one, &raw.narrow(0, 1, 2), &raw);
-    assert!(
-        part.allclose(&scores.narrow(0, 1, 2), 1e-4, 1e-5, true),
-        "a score depends on the row and the reference alone"
-    );
-    let lost = raw.full_like(f64::NAN);
-    let nothing = calibrate(one, &lost, &raw);
-    assert!(
-        bool::try_from(nothing.isnan().all()).unwrap_or(false),
-        "what was not read has no score"
-    );
-    let wrong = Tensor::zeros([2, width as i64 + 1], (DType::Float, Device::Cpu));
-    assert_refused(
+fn calibrate(strategy: &dyn PromptStrategy, raw: &Tensor, reference: &Tensor) -> Checked<Tensor> {
+    strategy
+        .calibrate(raw, reference)
+        .map_err(Fault::at("it does not turn measurements into scores"))
+}
+
+fn refusals(strategy: &dyn PromptStrategy, asked: &[Asked], raw: &Tensor) -> Checked {
+    for Asked { subject, .. } in asked {
+        refused("fewer answers than requests", strategy.read(subject, &[]))?;
+    }
+    let wrong = Tensor::f_zeros([2, raw.size2()?.1 + 1], FLOATS)?;
+    refused(
         "measurements of another width",
-        one.calibrate(&wrong, &wrong),
-    );
+        strategy.calibrate(&wrong, &wrong),
+    )
+}
 
-    numbers.add("raw", &raw);
-    numbers.add("scores", &scores);
+fn measured(
+    suite: &mut Suite<'_>,
+    strategy: &dyn PromptStrategy,
+    make: &dyn Fn() -> Checked<Box<dyn PromptStrategy>>,
+    asked: &[Asked],
+    raw: &Tensor,
+) {
+    let subject = || -> Checked {
+        for Asked {
+            subject, answers, ..
+        } in asked
+        {
+            requests(strategy, subject)?;
+            read(strategy, subject, answers)?;
+        }
+        Ok(())
+    };
+    leaks(
+        suite,
+        &mut [
+            ("`create` and `destroy`", &mut || make().map(drop)),
+            ("`requests` and `read`", &mut || subject()),
+            ("`calibrate`", &mut || {
+                calibrate(strategy, raw, raw).map(drop)
+            }),
+        ],
+    );
+    let name = format!("requests and read of {} subjects", asked.len());
+    speed(suite, &mut [(name, &mut || subject())]);
 }

@@ -2,103 +2,216 @@
 
 use lapidary_core::plugin::Registry;
 use lapidary_sdk::kinds::{Reducer, ReducerContext};
-use serde_json::Value;
-use tch::{Device, Kind as DType, Tensor};
+use tch::Tensor;
 
-use super::process::{keeps_seed, unchanged};
-use super::round_trip::round_trip;
-use super::{Numbers, assert_refused, same};
+use super::memory::leaks;
+use super::process::{SEED, keeps_seed};
+use super::round_trip::{STATE, round_trip};
+use super::speed::speed;
+use super::tensors::{FLOATS, equal, finite, near, refused, shaped, wave};
+use super::{Case, Depth, Numbers, device};
+use crate::suite::{Checked, Fault, Rule, Section, Suite, holds};
 
 const ROWS: i64 = 40;
 const WIDTH: i64 = 9;
 const DIM: i64 = 4;
 
-/// Runs the suite of reducers.
-///
-/// # Panics
-/// When a check fails.
-pub fn reducer(registry: &Registry, name: &str, settings: &Value) -> Numbers {
-    let make = |seed| {
-        let made = registry.reducer(name, settings, &ReducerContext { seed });
-        made.unwrap_or_else(|e| panic!("it can be made: {e}"))
+const fn rule(name: &'static str, fix: &'static str) -> Rule {
+    Rule::new(name, Section::Reducer, fix)
+}
+
+const CREATE: Rule = Rule::new(
+    "create",
+    Section::Create,
+    "make an instance from the defaults and `{\"seed\": 0}`; where settings are needed, give them with --set",
+);
+const SHAPES: Rule = rule(
+    "shapes",
+    "`transform` gives `reduced` f32 [N,dim] for a table [N,d], with the `dim` that `fit` was given",
+);
+const VALUES: Rule = rule(
+    "values",
+    "finite numbers; shares of variance between 0 and 1 that add up to 1 at most, or null",
+);
+const ROW: Rule = rule(
+    "each row alone",
+    "`transform` may use what `fit` learned and the row itself, nothing of the other rows",
+);
+const DETERMINISM: Rule = rule(
+    "determinism",
+    "draw everything that is random from a generator seeded with the context's `seed`",
+);
+const REFUSALS: Rule = rule(
+    "refusals",
+    "return status 1 with a reason for a `dim` outside 1..=d, a table that is not [N,d], a transform before the fit or of \
+     another width; work on afterwards",
+);
+
+/// Runs the checks of reducers.
+pub(super) fn checks(suite: &mut Suite<'_>, registry: &Registry, case: &Case, depth: Depth) {
+    let make = |seed| -> Checked<Box<dyn Reducer>> {
+        let context = ReducerContext { seed };
+        Ok(registry.reducer(&case.name, &case.settings, &context)?)
     };
-    let table = table();
-    let mut numbers = Numbers::default();
-    let mut fitted = make(7);
-    assert_refused("a transform before the fit", fitted.transform(&table));
-    let shares = fit(&mut *fitted, &table);
-    check_shares(shares.as_deref(), &mut numbers);
-    let reduced = transform(&*fitted, &table);
-    assert_eq!(reduced.size(), [ROWS, DIM]);
-    assert!(
-        bool::try_from(reduced.isfinite().all()).unwrap_or(false),
-        "values are finite"
-    );
-    numbers.add("reduced", &reduced);
+    let Some(mut fitted) = suite.check(CREATE, |_| make(7)) else {
+        return;
+    };
+    let first = suite.check(SHAPES, |numbers| first_fit(&mut *fitted, numbers));
+    let Some(Seen {
+        table,
+        reduced,
+        shares,
+        many,
+    }) = first
+    else {
+        return;
+    };
+    suite.check(VALUES, |numbers| {
+        finite(&reduced, "`reduced`")?;
+        check_shares(shares.as_deref(), numbers)
+    });
+    suite.check(ROW, |_| {
+        let part = transform(&*fitted, &table.f_narrow(0, 5, 3)?)?;
+        let same = reduced.f_narrow(0, 5, 3)?;
+        near(
+            &part,
+            &same,
+            "a row is reduced alike whatever stands beside it",
+        )
+    });
+    suite.check(DETERMINISM, |_| {
+        let mut again = make(7)?;
+        fit(&mut *again, &table)?;
+        let again = transform(&*again, &table)?;
+        equal(&reduced, &again, "equal seeds give equal tables")
+    });
+    suite.check(SEED, |_| {
+        keeps_seed("fit", || fit(&mut *make(7)?, &table).map(drop))
+    });
+    suite.check(STATE, |_| {
+        let mut loaded = make(8)?;
+        round_trip(&*fitted, &mut *loaded)?;
+        let loaded = transform(&*loaded, &table)?;
+        equal(&reduced, &loaded, "a loaded state reduces alike")
+    });
+    suite.check(REFUSALS, |_| refusals(&mut *make(7)?, &table));
+    if depth == Depth::All {
+        device::moves(suite, Section::Reducer, || {
+            moved(&*fitted, &mut *make(7)?, &table, &reduced)
+        });
+        measured(suite, &*fitted, [&table, &many], &make);
+    }
+}
 
-    let part = transform(&*fitted, &table.narrow(0, 5, 3));
-    let close = part.allclose(&reduced.narrow(0, 5, 3), 1e-4, 1e-5, false);
-    assert!(close, "a row is reduced alike whatever stands beside it");
+/// What was fitted on the CPU reduces on the GPU too, and another one can be fitted there.
+fn moved(
+    fitted: &dyn Reducer,
+    other: &mut dyn Reducer,
+    table: &Tensor,
+    reduced: &Tensor,
+) -> Checked {
+    let there = table.f_to_device(tch::Device::Cuda(0))?;
+    let moved = transform(fitted, &there)?.f_to_device(tch::Device::Cpu)?;
+    near(
+        reduced,
+        &moved,
+        "a table on the GPU is reduced as on the CPU",
+    )?;
+    fit(other, &there).map(drop)
+}
 
-    let mut again = make(7);
-    fit(&mut *again, &table);
-    assert!(
-        same(&reduced, &transform(&*again, &table)),
-        "equal seeds, equal tables"
-    );
-    keeps_seed("fit", || drop(fit(&mut *make(7), &table)));
+struct Seen {
+    table: Tensor,
+    reduced: Tensor,
+    shares: Option<Vec<f64>>,
+    /// The table's rows, several times.
+    many: Tensor,
+}
 
-    let mut loaded = make(8);
-    round_trip(&*fitted, &mut *loaded);
-    assert!(
-        same(&reduced, &transform(&*loaded, &table)),
-        "a loaded state reduces alike"
+fn first_fit(fitted: &mut dyn Reducer, numbers: &mut Numbers) -> Checked<Seen> {
+    let table = table()?;
+    let shares = fit(fitted, &table)?;
+    let reduced = transform(fitted, &table)?;
+    shaped(&reduced, &[ROWS, DIM], "`reduced`")?;
+    numbers.add("reduced", &reduced)?;
+    let many = table.f_repeat([50, 1])?;
+    Ok(Seen {
+        table,
+        reduced,
+        shares,
+        many,
+    })
+}
+
+fn measured(
+    suite: &mut Suite<'_>,
+    fitted: &dyn Reducer,
+    [table, many]: [&Tensor; 2],
+    make: &dyn Fn(u64) -> Checked<Box<dyn Reducer>>,
+) {
+    leaks(
+        suite,
+        &mut [
+            ("`create` and `destroy`", &mut || make(7).map(drop)),
+            ("`transform`", &mut || transform(fitted, many).map(drop)),
+            ("`save`", &mut || Ok(fitted.save().map(drop)?)),
+        ],
     );
-    refusals(&mut *fitted, &table);
-    numbers
+    let rows = many.size()[0];
+    speed(
+        suite,
+        &mut [
+            (format!("fit of [{ROWS},{WIDTH}]"), &mut || {
+                fit(&mut *make(7)?, table).map(drop)
+            }),
+            (format!("transform of [{rows},{WIDTH}]"), &mut || {
+                transform(fitted, many).map(drop)
+            }),
+        ],
+    );
 }
 
 /// A table whose columns differ in spread, the same in every run.
-fn table() -> Tensor {
-    let options = (DType::Float, Device::Cpu);
-    let noise = (Tensor::arange(ROWS * WIDTH, options) * 1.7)
-        .sin()
-        .reshape([ROWS, WIDTH]);
-    noise * Tensor::linspace(3.0, 0.3, WIDTH, options) + 0.5
+fn table() -> Checked<Tensor> {
+    let spread = Tensor::f_linspace(3.0, 0.3, WIDTH, FLOATS)?;
+    let noise = wave(&[ROWS, WIDTH], 1.7)?;
+    Ok(noise.f_mul(&spread)?.f_add_scalar(0.5)?)
 }
 
-fn fit(reducer: &mut dyn Reducer, table: &Tensor) -> Option<Vec<f64>> {
-    let shares = unchanged("fit", || reducer.fit(table, DIM));
-    shares.unwrap_or_else(|e| panic!("it fits a table: {e}"))
+fn fit(reducer: &mut dyn Reducer, table: &Tensor) -> Checked<Option<Vec<f64>>> {
+    reducer
+        .fit(table, DIM)
+        .map_err(Fault::at("it does not fit a table"))
 }
 
-fn transform(reducer: &dyn Reducer, table: &Tensor) -> Tensor {
-    let reduced = unchanged("transform", || reducer.transform(table));
-    reduced.unwrap_or_else(|e| panic!("it reduces a table: {e}"))
+fn transform(reducer: &dyn Reducer, table: &Tensor) -> Checked<Tensor> {
+    reducer
+        .transform(table)
+        .map_err(Fault::at("it does not reduce a table"))
 }
 
-fn check_shares(shares: Option<&[f64]>, numbers: &mut Numbers) {
-    let Some(shares) = shares else { return };
-    assert!(
-        shares.iter().all(|s| (0.0..=1.0).contains(s)),
-        "shares of variance lie in 0 to 1"
-    );
-    assert!(
-        shares.iter().sum::<f64>() <= 1.0 + 1e-6,
-        "shares of variance add up to 1 at most"
-    );
-    numbers.add("shares", &Tensor::from_slice(shares));
+fn check_shares(shares: Option<&[f64]>, numbers: &mut Numbers) -> Checked {
+    let Some(shares) = shares else { return Ok(()) };
+    holds(shares.iter().all(|s| (0.0..=1.0).contains(s)), || {
+        format!("shares of variance lie in 0 to 1, but here are {shares:?}")
+    })?;
+    let sum: f64 = shares.iter().sum();
+    holds(sum <= 1.0 + 1e-6, || {
+        format!("shares of variance add up to 1 at most, but here to {sum}")
+    })?;
+    numbers.add("shares", &Tensor::f_from_slice(shares)?)
 }
 
-fn refusals(reducer: &mut dyn Reducer, table: &Tensor) {
-    assert_refused("no column", reducer.fit(table, 0));
-    assert_refused(
-        "more columns than the table has",
+fn refusals(reducer: &mut dyn Reducer, table: &Tensor) -> Checked {
+    refused("a transform before the fit", reducer.transform(table))?;
+    refused("a fit to no column", reducer.fit(table, 0))?;
+    refused(
+        "a fit to more columns than the table has",
         reducer.fit(table, WIDTH + 1),
-    );
-    assert_refused("a table without rows", reducer.fit(&table.get(0), DIM));
-    let narrow = table.narrow(1, 0, WIDTH - 1);
-    fit(reducer, table);
-    assert_refused("a table of another width", reducer.transform(&narrow));
-    let _ = transform(reducer, table);
+    )?;
+    refused("a table without rows", reducer.fit(&table.f_get(0)?, DIM))?;
+    let narrow = table.f_narrow(1, 0, WIDTH - 1)?;
+    fit(reducer, table)?;
+    refused("a table of another width", reducer.transform(&narrow))?;
+    transform(reducer, table).map(drop)
 }

@@ -6,6 +6,7 @@ use super::dialect::is_parquet;
 use super::reader::{Lines, Meter};
 use super::spec::{Format, ImportSpec};
 use crate::error::{Error, Result};
+use crate::suggest;
 
 /// The files of a source.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,27 +23,40 @@ impl Sources {
     }
 }
 
+/// What is said of a source that is not there.
+fn missing(spec: &ImportSpec, key: &str, path: &Path) -> Error {
+    let near = suggest::files_like(path);
+    let near = suggest::files_phrase(path, &near).map(|question| format!("; {question}"));
+    let obtain = match spec.obtain.trim() {
+        "" => "check the path".to_owned(),
+        text => text.to_owned(),
+    };
+    let name = &spec.name;
+    let reason = format!(
+        "is not there, which `{key}` of the data set `{name}` names{}; {obtain}",
+        near.unwrap_or_default()
+    );
+    Error::data(path, None, reason)
+}
+
 /// Finds the files that a description means, and the format where it is not told.
 ///
 /// # Errors
 /// [`Error::Data`] when a file is not there (with where to get it) or the format cannot be told.
 pub(in crate::data) fn sources(spec: &ImportSpec) -> Result<Sources> {
-    let there = |path: PathBuf| {
-        if path.exists() {
-            return Ok(path);
-        }
-        let obtain = match spec.obtain.trim() {
-            "" => "check the path".to_owned(),
-            text => text.to_owned(),
-        };
-        Err(Error::data(path, None, format!("is not there; {obtain}")))
+    let there = |key: &str, path: PathBuf| match path.exists() {
+        true => Ok(path),
+        false => Err(missing(spec, key, &path)),
     };
-    let base = spec.path.clone().map(there).transpose()?;
-    let inside = |files: &[PathBuf]| -> Result<Vec<PathBuf>> {
+    let base = spec.path.clone().map(|path| there("path", path));
+    let base = base.transpose()?;
+    let inside = |key: &str, files: &[PathBuf]| -> Result<Vec<PathBuf>> {
         let base = base.as_deref().unwrap_or(Path::new(""));
-        files.iter().map(|file| there(base.join(file))).collect()
+        let files = files.iter().map(|file| there(key, base.join(file)));
+        files.collect()
     };
-    let (told, items) = (inside(&spec.interactions)?, inside(&spec.items)?);
+    let told = inside("interactions", &spec.interactions)?;
+    let items = inside("items", &spec.items)?;
     let found = match (&base, told.as_slice()) {
         (Some(folder), []) if folder.is_dir() => in_folder(folder, spec.format)?,
         (Some(file), []) => of_file(file, spec.format, vec![file.clone()])?,

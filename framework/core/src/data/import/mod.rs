@@ -97,7 +97,7 @@ pub(super) fn import_files(
         meter,
     } = job;
     let read = rows.read;
-    let (mut contents, dropped) = rows.into_contents(&name)?;
+    let (mut contents, dropped) = rows.into_contents(&name, &sources.interactions)?;
     let catalogue = Catalogue::new(&mut contents.items, spec.text.fields.as_deref());
     let mut texts = Texts {
         catalogue,

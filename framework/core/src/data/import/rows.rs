@@ -1,6 +1,7 @@
 //! Interactions in memory, on their way from the source's order to the stored form.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::bad::{LineError, LineResult};
 use super::spec::{Duplicates, Filters};
@@ -118,11 +119,12 @@ impl Rows {
     }
 
     /// Sorts by user and time, filters, and numbers users and items anew: users by their first appearance in the source,
-    /// items by their first appearance in the sorted interactions. Equal times keep the source's order.
+    /// items by their first appearance in the sorted interactions. Equal times keep the source's order. `files` are what was
+    /// read, for messages.
     ///
     /// # Errors
     /// [`Error::Setting`] when the filters need times that are not there, or leave nothing.
-    pub fn into_contents(mut self, name: &str) -> Result<(Contents, Dropped)> {
+    pub fn into_contents(mut self, name: &str, files: &[PathBuf]) -> Result<(Contents, Dropped)> {
         if self.timed && self.untimed {
             let reason = "some of the interactions have a time and some have none";
             return Err(Error::setting(format!("data set `{name}`"), reason));
@@ -140,7 +142,7 @@ impl Rows {
         if self.user.is_empty() {
             return Err(Error::setting(
                 format!("data set `{name}`"),
-                self.why_empty(),
+                self.why_empty(files),
             ));
         }
         let timed = !self.untimed;
@@ -226,9 +228,10 @@ impl Rows {
         (before - self.user.len()) as u64
     }
 
-    fn why_empty(&self) -> String {
+    fn why_empty(&self, files: &[PathBuf]) -> String {
         if self.read == 0 {
-            return "the source holds no interaction".to_owned();
+            let files: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
+            return format!("the source holds no interaction: {}", files.join(", "));
         }
         let d = &self.dropped;
         let reasons = [

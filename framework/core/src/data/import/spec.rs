@@ -6,8 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::values::TimeUnit;
 use crate::data::date::Moment;
-use crate::data::toml_file;
 use crate::error::{Error, Result};
+use crate::settings::refuse;
+use crate::toml_file::{self, Problem};
 
 /// A description of a data set to import. Unknown keys are refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -175,9 +176,14 @@ impl ImportSpec {
     /// Reads a TOML file; its paths are relative to it.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Setting`] with file, line and nearest name for an unknown key or a wrong value.
+    /// [`Error::Io`]; [`Error::Setting`] that tells all problems with their lines, and the nearest name of an unknown key.
     pub fn from_toml(path: &Path) -> Result<Self> {
-        let mut spec: Self = toml_file::read(path)?;
+        let mut spec: Self = toml_file::read_checked(path, |text, spec: &Self| {
+            let problems = spec.problems().into_iter();
+            problems
+                .map(|(key, reason)| Problem::of_key(text, key, reason))
+                .collect()
+        })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         match &mut spec.path {
             Some(source) => *source = folder.join(&*source),
@@ -193,7 +199,6 @@ impl ImportSpec {
                 .to_string_lossy()
                 .into_owned();
         }
-        spec.check(&path.display().to_string())?;
         Ok(spec)
     }
 
@@ -202,46 +207,57 @@ impl ImportSpec {
     /// # Errors
     /// [`Error::Setting`].
     pub fn check(&self, place: &str) -> Result<()> {
-        let refuse =
-            |key: &str, reason: &str| Err(Error::setting(format!("{place}: {key}"), reason));
-        if self.path.is_none() && self.interactions.is_empty() {
-            return refuse(
-                "path",
-                "the source's folder is missing; or name its files as `interactions`",
-            );
-        }
-        if self.filters.min_rating.is_some_and(f32::is_nan) {
-            return refuse("filters.min_rating", "is not a number");
-        }
-        if let (Some(from), Some(until)) = (self.filters.from, self.filters.until)
-            && from >= until
-        {
-            return refuse("filters.until", "is not after `from`");
-        }
+        let problems = self.problems().into_iter();
+        let problems: Vec<String> = problems
+            .map(|(key, reason)| format!("`{key}`: {reason}"))
+            .collect();
+        refuse(place, &problems)
+    }
+
+    /// Keys whose values do not fit the others, and why.
+    fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let filters = &self.filters;
+        let later = |(from, until): (Moment, Moment)| from >= until;
         let mapped = self.columns != Columns::default();
-        if mapped && !matches!(self.format, Format::Table | Format::Recbole) {
-            let reason = "a column map needs `format = \"table\"` or `\"recbole\"`; the columns of other formats are known";
-            return refuse("columns", reason);
-        }
+        let table = self.format == Format::Table;
         let text = TextColumns {
             fields: None,
             ..self.text.clone()
         };
-        if text != TextColumns::default() && self.format != Format::Table {
-            return refuse(
+        let problems = [
+            (
+                self.path.is_none() && self.interactions.is_empty(),
+                "path",
+                "the source's folder is missing; or name its files as `interactions`",
+            ),
+            (
+                filters.min_rating.is_some_and(f32::is_nan),
+                "filters.min_rating",
+                "is not a number",
+            ),
+            (
+                filters.from.zip(filters.until).is_some_and(later),
+                "filters.until",
+                "is not after `from`",
+            ),
+            (
+                mapped && !table && self.format != Format::Recbole,
+                "columns",
+                "a column map needs `format = \"table\"` or `\"recbole\"`; the columns of other formats are known",
+            ),
+            (
+                !table && text != TextColumns::default(),
                 "text",
                 "for this format only `fields` can be set; a column map needs `format = \"table\"`",
-            );
-        }
-        if self.format == Format::Table
-            && (self.columns.user.is_none() || self.columns.item.is_none())
-        {
-            return refuse(
+            ),
+            (
+                table && (self.columns.user.is_none() || self.columns.item.is_none()),
                 "columns",
                 "`user` and `item` are needed for `format = \"table\"`",
-            );
-        }
-        Ok(())
+            ),
+        ];
+        let wrong = problems.into_iter().filter(|(wrong, ..)| *wrong);
+        wrong.map(|(_, key, reason)| (key, reason)).collect()
     }
 }
 

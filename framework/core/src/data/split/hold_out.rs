@@ -3,7 +3,7 @@
 use super::order::{Ordered, draw_of, mix};
 use super::{Case, Cold, Split, SplitReport};
 use crate::data::{Dataset, Sequences};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fingerprint::Fingerprint;
 
 /// Draws of held-out items do not depend on those that break ties.
@@ -21,17 +21,13 @@ pub(super) struct HeldOut {
 /// held-out item becomes a case after what the user had before it, but for users who had nothing.
 ///
 /// # Errors
-/// [`Error::Setting`] for a share out of range.
+/// When the stored data cannot be read.
 pub(super) fn hold_out(
     data: &Dataset,
     ordered: &mut Ordered,
     share: f64,
     seed: u64,
 ) -> Result<Option<HeldOut>> {
-    if !(0.0..1.0).contains(&share) {
-        let reason = format!("{share} is no share of the items: from 0 to below 1");
-        return Err(Error::setting("leave_one_out.hold_out_items", reason));
-    }
     if share == 0.0 {
         return Ok(None);
     }

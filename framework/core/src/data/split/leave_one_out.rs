@@ -1,5 +1,6 @@
 //! Leave-one-out: each user's last interaction tests, the one before it validates.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hold_out::hold_out;
@@ -8,9 +9,10 @@ use super::{Case, Split, SplitReport};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::fingerprint::Builder;
+use crate::settings::{self, OutOfRange, out_of_range};
 
 /// Settings of [`leave_one_out`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LeaveOneOut {
     /// Histories are cut to their last `max_len` items.
@@ -19,7 +21,7 @@ pub struct LeaveOneOut {
     pub seed: u64,
     /// Users with fewer interactions train only; at least 3.
     pub min_len: usize,
-    /// Share of the items that are held out of training, drawn by the seed: their interactions go, and [`Split::cold`] asks
+    /// Share of the items that are held out of training, drawn by the seed: their interactions go, and `split.cold` asks
     /// for them.
     pub hold_out_items: f64,
 }
@@ -35,19 +37,32 @@ impl Default for LeaveOneOut {
     }
 }
 
+impl LeaveOneOut {
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
+        let share = (0.0..1.0).contains(&self.hold_out_items);
+        out_of_range([
+            ("max_len", self.max_len > 0, "at least 1"),
+            (
+                "min_len",
+                self.min_len >= 3,
+                "at least 3: a test, a validation and a training item",
+            ),
+            (
+                "hold_out_items",
+                share,
+                "a share of the items, from 0 to below 1",
+            ),
+        ])
+    }
+}
+
 /// Cuts each user's sequence: the last item tests, the one before it validates, the others train.
 ///
 /// # Errors
 /// [`Error::Setting`] for values out of range, or when no user has enough interactions.
 pub fn leave_one_out(data: &Dataset, settings: &LeaveOneOut) -> Result<Split> {
-    super::check_max_len("leave_one_out", settings.max_len)?;
-    if settings.min_len < 3 {
-        let reason = format!(
-            "{} is too small; a test, a validation and a training item are 3",
-            settings.min_len
-        );
-        return Err(Error::setting("leave_one_out.min_len", reason));
-    }
+    settings::check(settings, settings.problems(), "leave_one_out")?;
     let mut ordered = ordered(data, settings.seed)?;
     let held_out = hold_out(data, &mut ordered, settings.hold_out_items, settings.seed)?;
     let lengths = ordered

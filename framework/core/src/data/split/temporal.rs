@@ -1,5 +1,6 @@
 //! Global temporal split: everybody trains before one moment, is validated after it, and tested after a later one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::order::{Ordered, ordered};
@@ -8,9 +9,10 @@ use crate::data::Dataset;
 use crate::data::date::Moment;
 use crate::error::{Error, Result};
 use crate::fingerprint::Builder;
+use crate::settings::{self, OutOfRange, out_of_range};
 
 /// Settings of [`temporal`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Temporal {
     /// Validation begins here; together with `test_from`, instead of `quantiles`.
@@ -28,7 +30,7 @@ pub struct Temporal {
 }
 
 /// Which interactions after a cut are targets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Targets {
     /// Each user's first.
@@ -51,13 +53,28 @@ impl Default for Temporal {
     }
 }
 
+impl Temporal {
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
+        let (low, high) = self.quantiles;
+        out_of_range([
+            ("max_len", self.max_len > 0, "at least 1"),
+            (
+                "quantiles",
+                0.0 < low && low < high && high < 1.0,
+                "two shares that rise between 0 and 1",
+            ),
+        ])
+    }
+}
+
 /// Cuts at two moments for all users: interactions before the first train, those from the first to the second validate,
 /// later ones test. A case's history is all that its user did before the target. Nobody trains on the future.
 ///
 /// # Errors
 /// [`Error::Setting`] when the data set has no times, for cuts out of order, and when a part would be empty.
 pub fn temporal(data: &Dataset, settings: &Temporal) -> Result<Split> {
-    super::check_max_len("temporal", settings.max_len)?;
+    settings::check(settings, settings.problems(), "temporal")?;
     let ordered = ordered(data, settings.seed)?;
     let Some(times) = &ordered.times else {
         let reason = format!("`{}` has no times; use leave_one_out", data.name());
@@ -107,11 +124,6 @@ fn cuts(times: &[i64], settings: &Temporal) -> Result<(i64, i64)> {
         (Some(valid), Some(test)) => (valid.0, test.0),
         (None, None) => {
             let (low, high) = settings.quantiles;
-            if !(0.0 < low && low < high && high < 1.0) {
-                let reason =
-                    format!("({low}, {high}): two shares are needed that rise between 0 and 1");
-                return Err(Error::setting("temporal.quantiles", reason));
-            }
             let mut times = times.to_vec();
             let mut at = |share: f64| {
                 let place = ((share * times.len() as f64) as usize).min(times.len() - 1);

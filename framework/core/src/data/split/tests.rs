@@ -280,7 +280,7 @@ fn a_split_that_holds_nothing_out_keeps_its_name() {
             of(share)
                 .unwrap_err()
                 .to_string()
-                .contains("no share of the items")
+                .contains("must be a share of the items")
         );
     }
 }

@@ -180,11 +180,14 @@ fn models_without_states_and_settings_without_sense_are_refused() {
     let expected = "`mute` does not hand out its hidden states; those that do: `reader`";
     assert!(message.contains(expected), "{message}");
     let message = refused("reader", &|s| s.batch = 0);
-    assert!(message.contains("`batch` must be at least 1"), "{message}");
+    assert!(message.contains("`batch`: must be at least 1"), "{message}");
     let message = refused("reader", &|s| s.max_tokens = 0);
     assert!(message.contains("`max_tokens`"), "{message}");
     let message = refused("reader", &|s| s.parts.clear());
-    assert!(message.contains("`parts` is empty"), "{message}");
+    assert!(
+        message.contains("`parts`: must be a list of at least one"),
+        "{message}"
+    );
     let message = refused("reader", &|s| s.parts.push("titel".to_owned()));
     assert!(message.contains("did you mean `title`"), "{message}");
     assert!(texts.read.borrow().is_empty());

@@ -9,6 +9,7 @@ use lapidary_abi::Status;
 use tch::Tensor;
 
 use crate::plugin::host::text;
+use crate::torch_words;
 
 /// Takes bytes from a component.
 #[derive(Default)]
@@ -35,19 +36,8 @@ impl Bytes {
 
     /// What came, as a message: what is not UTF-8 is replaced, libtorch's stack frames are left out.
     pub(super) fn message(&self) -> String {
-        without_frames(&String::from_utf8_lossy(&self.0))
+        torch_words::plain(&String::from_utf8_lossy(&self.0))
     }
-}
-
-/// Cuts out what libtorch adds to its errors for its own developers. In a panic's text the error ends with `")`.
-fn without_frames(text: &str) -> String {
-    let Some(start) = text.find("Exception raised from") else {
-        return text.to_owned();
-    };
-    let (head, frames) = text.split_at(start);
-    let tail = frames.rfind("\")").map_or("", |end| &frames[end..]);
-    let head = head.trim_end().trim_end_matches("\\n");
-    format!("{head}{tail}")
 }
 
 unsafe extern "C" fn put(ctx: *mut c_void, ptr: *const u8, len: usize) {
@@ -126,22 +116,4 @@ pub(super) fn lend(tensors: &[(&str, &Tensor)]) -> Vec<abi::NamedTensor> {
         tensor: tensor.as_ptr().cast_mut().cast(),
     };
     tensors.iter().map(entry).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_frames;
-
-    #[test]
-    fn frames_are_left_out() {
-        let error = "sizes differ\nException raised from f at x.cpp:1\nframe #0: …";
-        assert_eq!(without_frames(error), "sizes differ");
-        let panic =
-            "on an `Err`: Torch(\"sizes differ\\nException raised from f\\nframe\") (a.rs:1)";
-        assert_eq!(
-            without_frames(panic),
-            "on an `Err`: Torch(\"sizes differ\") (a.rs:1)"
-        );
-        assert_eq!(without_frames("plain"), "plain");
-    }
 }

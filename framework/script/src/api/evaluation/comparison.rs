@@ -4,20 +4,23 @@ use std::rc::Rc;
 
 use lapidary_core::Error;
 use lapidary_core::pipeline::same_split;
-use lapidary_core::rank::{Bootstrap, Difference, Metric};
+use lapidary_core::rank::{Bootstrap, Difference, Figure, Metric};
 use lapidary_core::run::Table as RunTable;
+use lapidary_core::settings::{OutOfRange, out_of_range};
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{EvaluationHandle, default_metrics};
-use crate::convert::{raise, read};
+use crate::convert::{raise, read_checked};
 use crate::object::{Object, name_it, refuse_others};
 use crate::session::Session;
 
 /// How to compare.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct CompareSettings {
+pub(in crate::api) struct CompareSettings {
     metrics: Vec<Metric>,
     /// Name of the table in the run's folder.
     name: String,
@@ -32,6 +35,16 @@ impl Default for CompareSettings {
             name: "comparison".to_owned(),
             bootstrap: 2000,
         }
+    }
+}
+
+impl CompareSettings {
+    fn problems(&self) -> Vec<OutOfRange> {
+        let one = "a list of at least one, such as `ndcg@10`";
+        out_of_range([
+            ("metrics", !self.metrics.is_empty(), one),
+            ("bootstrap", self.bootstrap > 0, "at least 1"),
+        ])
     }
 }
 
@@ -55,23 +68,8 @@ struct Row {
     cells: Vec<Cell>,
 }
 
-/// One way on one metric, as `tables/NAME.json` holds it.
-#[derive(Serialize)]
-struct Figure<'a> {
-    way: &'a str,
-    metric: String,
-    /// Whether items that a user already had were among those ranked.
-    seen: &'static str,
-    mean: f64,
-    sd: Option<f64>,
-    gain: Option<f64>,
-    low: Option<f64>,
-    high: Option<f64>,
-    p: Option<f64>,
-}
-
 /// A finished comparison.
-pub(super) struct ComparisonHandle {
+pub(in crate::api) struct ComparisonHandle {
     names: Vec<String>,
     rows: Vec<Row>,
 }
@@ -84,25 +82,39 @@ pub(super) fn compare(
 ) -> mlua::Result<ComparisonHandle> {
     let ways = ways(given)?;
     let rest = lua.create_table()?;
-    for pair in given.pairs::<Value, Value>() {
-        if let (key @ Value::String(_), value) = pair? {
-            rest.raw_set(key, value)?;
-        }
-    }
-    let wanted: CompareSettings = read(Some(&rest), "compare")?;
-    let table = same_cases(&ways)
-        .and_then(|()| build(&ways, &wanted))
-        .map_err(raise)?;
+    given.for_each(|key: Value, value: Value| match key {
+        Value::String(_) => rest.raw_set(key, value),
+        _ => Ok(()),
+    })?;
+    let wanted = read_checked(Some(&rest), "compare", CompareSettings::problems)?;
+    let folder = &session.context.folder;
+    let figures_file = format!("tables/{}.json", wanted.name);
+    folder.file(&figures_file).map_err(raise)?;
+    same_cases(&ways).map_err(raise)?;
+    let table = build(&ways, &wanted).map_err(raise)?;
     if !session.context.dry_run {
         let written = table.as_run_table().map_err(raise)?;
-        let folder = &session.context.folder;
         folder.write_table(&wanted.name, &written).map_err(raise)?;
         let figures = serde_json::to_string_pretty(&table.figures());
         let figures = figures.map_err(|e| raise(Error::setting("compare", e.to_string())))?;
-        let name = format!("tables/{}.json", wanted.name);
-        folder.write_text(&name, &figures).map_err(raise)?;
+        folder.write_text(&figures_file, &figures).map_err(raise)?;
+        let noted = folder.record_in("comparisons", &wanted.name, note(&ways, &wanted));
+        noted.map_err(raise)?;
     }
     Ok(table)
+}
+
+/// Which evaluations are behind each way.
+fn note(ways: &[Way], wanted: &CompareSettings) -> serde_json::Value {
+    let of = |way: &Way| -> Vec<String> {
+        let runs = way.runs.iter();
+        runs.map(|run| run.evaluation.fingerprint.to_string())
+            .collect()
+    };
+    let ways: Vec<_> = (ways.iter())
+        .map(|way| json!({"name": way.name, "evaluations": of(way)}))
+        .collect();
+    json!({"ways": ways, "bootstrap": wanted.bootstrap})
 }
 
 fn ways(given: &Table) -> mlua::Result<Vec<Way>> {
@@ -168,10 +180,8 @@ fn same_cases(ways: &[Way]) -> lapidary_core::Result<()> {
 
 fn build(ways: &[Way], wanted: &CompareSettings) -> lapidary_core::Result<ComparisonHandle> {
     let mut rows = Vec::new();
-    let planned = ways
-        .iter()
-        .flat_map(|w| &w.runs)
-        .any(|r| r.evaluation.ranking.is_none());
+    let mut runs = ways.iter().flat_map(|w| &w.runs);
+    let planned = runs.any(|r| r.evaluation.ranking.is_none());
     if !planned {
         for kept in [false, true] {
             for &metric in &wanted.metrics {
@@ -281,22 +291,16 @@ fn spread(values: Vec<f64>) -> (f64, Option<f64>) {
 }
 
 impl ComparisonHandle {
-    fn figures(&self) -> Vec<Figure<'_>> {
+    fn figures(&self) -> Vec<Figure> {
         let mut figures = Vec::new();
         for row in &self.rows {
             let Some(metric) = row.metric else { continue };
             for (way, cell) in self.names.iter().zip(&row.cells) {
-                let (gain, difference) = cell.against.as_ref().map(|(g, d)| (*g, d)).unzip();
+                let figure = Figure::of(way, metric, row.kept, cell.mean, cell.spread);
+                let (gain, difference) = cell.against.as_ref().map(|(g, d)| (*g, *d)).unzip();
                 figures.push(Figure {
-                    way,
-                    metric: metric.to_string(),
-                    seen: if row.kept { "kept" } else { "removed" },
-                    mean: cell.mean,
-                    sd: cell.spread,
                     gain,
-                    low: difference.map(|d| d.low),
-                    high: difference.map(|d| d.high),
-                    p: difference.map(|d| d.p),
+                    ..figure.against(1.0, difference)
                 });
             }
         }
@@ -364,6 +368,7 @@ impl Cell {
 
 impl Object for ComparisonHandle {
     const NAME: &'static str = "a comparison";
+    const RECEIVER: &'static str = "comparison";
     const FROM: &'static str = "lapidary.compare { … }";
     const MEMBERS: &'static [&'static str] = &["names", "mean", "gain"];
 }

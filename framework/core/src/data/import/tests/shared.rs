@@ -12,7 +12,10 @@ fn counts(name: &str) -> Option<(usize, usize, usize)> {
     let spec = ImportSpec::from_toml(&path).unwrap();
     if !spec.path.as_ref().unwrap().exists() {
         let error = imported(&spec).unwrap_err().to_string();
-        assert!(error.contains("is not there; get "), "{error}");
+        assert!(
+            error.contains("is not there, ") && error.contains("; get "),
+            "{error}"
+        );
         println!("skipped: {error}");
         return None;
     }

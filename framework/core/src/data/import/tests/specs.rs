@@ -53,11 +53,11 @@ fn mistakes_are_named_with_file_and_line() {
         ),
         (
             "name = \"x\"",
-            "mine.toml: path: the source's folder is missing",
+            "mine.toml: `path`: the source's folder is missing",
         ),
         (
             "path = \".\"\n[filters]\nfrom = 5\nuntil = 5",
-            "filters.until: is not after `from`",
+            "`filters.until`: is not after `from`",
         ),
         (
             "path = \".\"\n[columns]\nuser = \"u\"",

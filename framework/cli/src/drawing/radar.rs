@@ -4,7 +4,8 @@ use std::f64::consts::TAU;
 
 use serde::Serialize;
 
-use super::plain;
+use super::rounded;
+use crate::reasons::plain;
 
 /// Length of a spoke. The picture is 360 wide and 290 high, the middle at 0, 0.
 const RADIUS: f64 = 90.0;
@@ -110,11 +111,6 @@ fn point(k: usize, n: usize, radius: f64) -> (f64, f64) {
         rounded(radius * angle.sin()),
         rounded(-radius * angle.cos()),
     )
-}
-
-fn rounded(x: f64) -> f64 {
-    // Adding 0 makes 0 of -0.
-    (x * 10.0).round() / 10.0 + 0.0
 }
 
 /// At most two lines of at most [`LETTERS`] letters.

@@ -1,0 +1,270 @@
+//! Settings from TOML files: all problems of a file at once, each with its line, the text there and the nearest known name.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::error::{Error, Result};
+use crate::settings::explain;
+
+/// Of a longer line the beginning is shown.
+const SHOWN: usize = 120;
+
+/// What cannot be used in a file, and where in its text that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Bytes of the text; none where it is about the file as a whole.
+    pub at: Option<Range<usize>>,
+    /// What is wrong and what is needed.
+    pub reason: String,
+}
+
+impl Problem {
+    /// A problem of that part of the text.
+    pub fn new(at: Range<usize>, reason: impl Into<String>) -> Self {
+        Self {
+            at: Some(at),
+            reason: reason.into(),
+        }
+    }
+
+    /// A problem of the value under a key such as `filters.until`, of the whole file where the key is not there.
+    pub fn of_key(text: &str, key: &str, reason: &str) -> Self {
+        Self {
+            at: place_of(text, key),
+            reason: format!("`{key}`: {reason}"),
+        }
+    }
+}
+
+/// Reads a TOML file into a type that refuses unknown keys.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Setting`] that tells all problems.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    read_checked(path, |_, _| Vec::new())
+}
+
+/// As [`read`]; `check` is given the text and what was read of it, and tells what else cannot be used.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_checked<T: DeserializeOwned>(
+    path: &Path,
+    check: impl FnOnce(&str, &T) -> Vec<Problem>,
+) -> Result<T> {
+    let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    let read: T = parse(&text).map_err(|problems| refuse(path, &text, &problems))?;
+    match check(&text, &read) {
+        none if none.is_empty() => Ok(read),
+        problems => Err(refuse(path, &text, &problems)),
+    }
+}
+
+/// Reads a TOML text, or tells all problems in their order in it. A key that cannot be used is taken out and the rest read
+/// again.
+///
+/// # Errors
+/// The problems; there is at least one.
+pub fn parse<T: DeserializeOwned>(text: &str) -> std::result::Result<T, Vec<Problem>> {
+    let (mut table, broken) = DeTable::parse_recoverable(text);
+    let mut problems: Vec<Problem> = broken.iter().map(problem).collect();
+    while broken.is_empty() {
+        match T::deserialize(toml::Deserializer::from(table.clone())) {
+            Ok(read) if problems.is_empty() => return Ok(read),
+            Ok(_) => break,
+            Err(error) => {
+                // A key that is missing may be one that was taken out, or the right name of it.
+                let missing = error.message().starts_with("missing field");
+                if !missing || problems.is_empty() {
+                    problems.push(problem(&error));
+                }
+                let at = error.span().filter(|_| !missing);
+                if !at.is_some_and(|at| take_out(table.get_mut(), &at)) {
+                    break;
+                }
+            }
+        }
+    }
+    problems.sort_by_key(|problem| problem.at.as_ref().map(|at| at.start));
+    Err(problems)
+}
+
+fn problem(error: &toml::de::Error) -> Problem {
+    Problem {
+        at: error.span(),
+        reason: explain(error.message()),
+    }
+}
+
+/// Takes the innermost key out of a table that the place lies in, with its value.
+fn take_out(table: &mut DeTable<'_>, at: &Range<usize>) -> bool {
+    if table.iter_mut().any(|(_, value)| within(value, at)) {
+        return true;
+    }
+    let covers = |span: Range<usize>| span.start <= at.start && at.end <= span.end;
+    let key = table
+        .iter()
+        .find(|(key, value)| covers(key.span()) || covers(value.span()))
+        .map(|(key, _)| key.clone());
+    key.is_some_and(|key| table.remove(&key).is_some())
+}
+
+fn within(value: &mut Spanned<DeValue<'_>>, at: &Range<usize>) -> bool {
+    match value.get_mut() {
+        DeValue::Table(inner) => take_out(inner, at),
+        DeValue::Array(values) => values.iter_mut().any(|value| within(value, at)),
+        _ => false,
+    }
+}
+
+/// Where the value of a key such as `filters.until` stands.
+fn place_of(text: &str, key: &str) -> Option<Range<usize>> {
+    let table = DeTable::parse(text).ok()?.into_inner();
+    let mut keys = key.split('.');
+    let mut value = table.get(keys.next()?)?;
+    for key in keys {
+        value = value.get_ref().as_table()?.get(key)?;
+    }
+    Some(value.span())
+}
+
+/// The error that tells all problems of a file's text.
+pub fn refuse(path: &Path, text: &str, problems: &[Problem]) -> Error {
+    let file = path.display().to_string();
+    match problems {
+        [one] => {
+            let (place, reason) = told(&file, text, one);
+            Error::setting(place, reason)
+        }
+        many => {
+            let mut list = format!("{} problems:", many.len());
+            for (place, reason) in many.iter().map(|one| told(&file, text, one)) {
+                // Writing to a String cannot fail.
+                let _ = write!(list, "\n{place}: {reason}");
+            }
+            Error::setting(file, list)
+        }
+    }
+}
+
+/// A problem's place, and its reason with the line that it stands on.
+fn told(file: &str, text: &str, problem: &Problem) -> (String, String) {
+    let before = (problem.at.as_ref()).and_then(|at| text.get(..at.start));
+    let Some(before) = before else {
+        return (file.to_owned(), problem.reason.clone());
+    };
+    let number = before.matches('\n').count() + 1;
+    let shown = shown_line(file, text, number);
+    (
+        format!("{file}:{number}"),
+        format!("{}{shown}", problem.reason),
+    )
+}
+
+/// A line of a file's text below a message, after the file's name and its number; nothing where there is none.
+pub fn shown_line(file: &str, text: &str, number: usize) -> String {
+    let name = Path::new(file).file_name().unwrap_or_default();
+    let name = name.to_string_lossy();
+    let line = text.lines().nth(number.saturating_sub(1));
+    match line.map(str::trim_end) {
+        None | Some("") => String::new(),
+        Some(line) => {
+            let cut: String = line.chars().take(SHOWN).collect();
+            let dots = if cut.len() < line.len() { "…" } else { "" };
+            format!("\n  {name}:{number} | {cut}{dots}")
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Pie {
+        #[allow(dead_code)]
+        crust: Option<Crust>,
+        #[allow(dead_code)]
+        apples: Option<u32>,
+        #[allow(dead_code)]
+        oven: Option<Oven>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Crust {
+        Thin,
+        Thick,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Oven {
+        #[allow(dead_code)]
+        degrees: u32,
+    }
+
+    fn refused(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pie.toml");
+        std::fs::write(&path, text).unwrap();
+        let message = read::<Pie>(&path).unwrap_err().to_string();
+        message.replace(&folder.path().display().to_string(), "")
+    }
+
+    #[test]
+    fn messages_name_file_line_text_and_nearest() {
+        assert_eq!(
+            refused("\n# x\naples = 3"),
+            "/pie.toml:3: unknown key `aples`; did you mean `apples`?\n  pie.toml:3 | aples = 3"
+        );
+        assert_eq!(
+            refused("crust = 'thinn'"),
+            "/pie.toml:1: unknown name `thinn`; did you mean `thin`, `thick`?\n  pie.toml:1 | crust = 'thinn'"
+        );
+        assert_eq!(
+            refused("zz = 1"),
+            "/pie.toml:1: unknown key `zz`; known: `apples`, `crust`, `oven`\n  pie.toml:1 | zz = 1"
+        );
+        assert_eq!(
+            refused("apples = -1"),
+            "/pie.toml:1: expected a whole number of at least 0, found -1\n  pie.toml:1 | apples = -1"
+        );
+        assert!(refused("apples = ").starts_with("/pie.toml:1: "));
+    }
+
+    #[test]
+    fn all_problems_of_a_file_are_told_at_once() {
+        let text = "aples = 3\napples = 'many'\n[oven]\ndegrees = -1\nligth = 1\n";
+        assert_eq!(
+            refused(text),
+            "/pie.toml: 4 problems:
+/pie.toml:1: unknown key `aples`; did you mean `apples`?
+  pie.toml:1 | aples = 3
+/pie.toml:2: expected a whole number of at least 0, found the text \"many\"
+  pie.toml:2 | apples = 'many'
+/pie.toml:4: expected a whole number of at least 0, found -1
+  pie.toml:4 | degrees = -1
+/pie.toml:5: unknown key `ligth`; known: `degrees`
+  pie.toml:5 | ligth = 1"
+        );
+        assert_eq!(
+            refused("apples = 1\n[oven]\n"),
+            "/pie.toml:2: key `degrees` is missing\n  pie.toml:2 | [oven]"
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        let line = shown_line("a/pie.toml", &"a".repeat(200), 1);
+        assert_eq!(line.chars().count(), "\n  pie.toml:1 | ".len() + SHOWN + 1);
+        assert_eq!(shown_line("pie.toml", "one\n", 7), "");
+    }
+}

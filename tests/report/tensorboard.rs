@@ -1,0 +1,54 @@
+//! TensorBoard's own reader reads our event files.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{runs, workspace};
+
+/// Runs where `LAPIDARY_PYTHON`, or `python3`, has TensorBoard.
+#[test]
+fn tensorboard_reads_our_curves() {
+    let python = std::env::var("LAPIDARY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let has = Command::new(&python)
+        .args([
+            "-c",
+            "import importlib.util as u; assert u.find_spec('tensorboard')",
+        ])
+        .output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        println!("skipped: {python} has no tensorboard; name one that has in LAPIDARY_PYTHON");
+        return;
+    }
+    let run = &runs().first;
+    let output = Command::new(&python)
+        .arg(workspace().join("tests/fixtures/read_events.py"))
+        .arg(run.join("tensorboard"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let lines = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut compared = 0;
+    for line in lines.filter(|line| line["epoch"].is_u64()) {
+        let stage = line["stage"].as_str().unwrap();
+        for (name, value) in line["values"].as_object().unwrap() {
+            let points = theirs[stage][name].as_array().unwrap();
+            let found = points.iter().find(|p| p[0] == line["epoch"]).unwrap();
+            let (ours, theirs) = (value.as_f64().unwrap(), found[1].as_f64().unwrap());
+            assert!(
+                (ours - theirs).abs() <= 1e-6 * ours.abs(),
+                "{stage} {name}: {ours} {theirs}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "only {compared} values were compared");
+}
