@@ -21,6 +21,52 @@ struct Case {
     variables: &'static [(&'static str, &'static str)],
 }
 
+/// A mistake that a dry run of `s.lua` finds.
+const DRY_RUN: Case = Case {
+    title: "",
+    files: &[],
+    arguments: &["run", "s.lua", "--dry-run"],
+    variables: &[],
+};
+
+/// A mistake in the description `my.toml` of a data set.
+const IMPORT: Case = Case {
+    arguments: &["data", "import", "my.toml"],
+    ..DRY_RUN
+};
+
+/// A script after the training of a base.
+macro_rules! trained {
+    ($rest:literal) => {
+        concat!(
+            r#"local data = lapidary.dataset("films.toml")
+local split = data:leave_one_out { max_len = 8 }
+local embedder = lapidary.base_embedder("sasrec", { dim = 8, heads = 1, layers = 1 })
+local base = embedder:fit(split, { epochs = 1 })
+"#,
+            $rest
+        )
+    };
+}
+use trained;
+
+/// A description of a table of interactions, from its column of times on.
+macro_rules! table {
+    ($rest:literal) => {
+        concat!(
+            r#"format = "table"
+interactions = "my.csv"
+[columns]
+user = "user"
+item = "item"
+rating = "rating"
+"#,
+            $rest
+        )
+    };
+}
+use table;
+
 /// Compares what the program says of each mistake with the snapshot of that name.
 fn told(name: &str, cases: &[Case]) {
     let at = films::films();

@@ -19,6 +19,7 @@ mod reasons;
 mod report;
 mod settings;
 mod signals;
+mod words;
 
 use clap::Parser;
 

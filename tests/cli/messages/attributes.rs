@@ -1,6 +1,6 @@
 //! Attributes and templates of questions.
 
-use super::{Case, told};
+use super::{Case, DRY_RUN, told};
 
 const CASES: &[Case] = &[
     Case {
@@ -34,8 +34,7 @@ phrases = "scares"
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "an attribute twice",
@@ -68,8 +67,7 @@ phrases = ["scares"]
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "texts that cannot be used",
@@ -102,8 +100,7 @@ phrases = ["humor"]
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a key that is missing",
@@ -135,8 +132,7 @@ phrases = ["scares"]
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "no attributes",
@@ -157,8 +153,7 @@ attributes = []
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a file that is not there",
@@ -167,8 +162,7 @@ attributes = []
             r#"local prompt = lapidary.prompt("score_phrases", { attributes = "taste.toml" })
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "no file at all",
@@ -177,8 +171,7 @@ attributes = []
             r#"local prompt = lapidary.prompt("score_phrases")
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a template with an unknown placeholder",
@@ -198,8 +191,7 @@ Rate {titel} for {attributes}.
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a template with an unknown key",
@@ -217,8 +209,7 @@ Rate {titel} for {attributes}.
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Components, their settings, and components written in Lua.
 
-use super::{Case, told};
+use super::{Case, DRY_RUN, told, trained};
 
 const CASES: &[Case] = &[
     Case {
@@ -10,8 +10,7 @@ const CASES: &[Case] = &[
             r#"local backbone = lapidary.backbone("sasrek")
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a component of another kind",
@@ -20,8 +19,7 @@ const CASES: &[Case] = &[
             r#"local reducer = lapidary.reducer("sasrec")
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a plugin that is not there",
@@ -30,8 +28,7 @@ const CASES: &[Case] = &[
             r#"local backbone = lapidary.backbone("gru4rec")
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "four settings at once",
@@ -42,8 +39,7 @@ const CASES: &[Case] = &[
 })
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a setting that is a list and names",
@@ -52,22 +48,18 @@ const CASES: &[Case] = &[
             r#"local backbone = lapidary.backbone("sasrec", { 2, heads = 1 })
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a width that heads do not divide",
         files: &[(
             "s.lua",
-            r#"local data = lapidary.dataset("films.toml")
-local split = data:leave_one_out { max_len = 8 }
-local embedder = lapidary.base_embedder("sasrec", { dim = 8, heads = 1, layers = 1 })
-local base = embedder:fit(split, { epochs = 1 })
-local again = lapidary.base_embedder("sasrec", { dim = 9, heads = 2 }):fit(split)
-"#,
+            trained!(
+                r#"local again = lapidary.base_embedder("sasrec", { dim = 9, heads = 2 }):fit(split)
+"#
+            ),
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a width that is none",
@@ -76,8 +68,7 @@ local again = lapidary.base_embedder("sasrec", { dim = 9, heads = 2 }):fit(split
             r#"local again = lapidary.base_embedder("sasrec", { dim = 0.5 })
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a language model that is not there",
@@ -87,21 +78,18 @@ local again = lapidary.base_embedder("sasrec", { dim = 9, heads = 2 }):fit(split
 print(llm:info().model)
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a component in Lua that fails",
         files: &[
             (
                 "s.lua",
-                r#"local data = lapidary.dataset("films.toml")
-local split = data:leave_one_out { max_len = 8 }
-local embedder = lapidary.base_embedder("sasrec", { dim = 8, heads = 1, layers = 1 })
-local base = embedder:fit(split, { epochs = 1 })
-local reducer = lapidary.reducer("broken")
+                trained!(
+                    r#"local reducer = lapidary.reducer("broken")
 local refined = lapidary.refine { base = base, reducer = reducer, dim = 4 }
-"#,
+"#
+                ),
             ),
             (
                 "components/broken.lua",
@@ -117,8 +105,7 @@ return {
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a component in Lua that cannot be read",
@@ -137,8 +124,7 @@ return {
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a component in Lua with a syntax error",
@@ -156,8 +142,7 @@ return {
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a component in Lua with wrong settings",
@@ -178,8 +163,7 @@ return {
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
 ];
 

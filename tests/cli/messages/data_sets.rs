@@ -1,6 +1,6 @@
 //! Descriptions of data sets, and what they describe.
 
-use super::{Case, told};
+use super::{Case, IMPORT, table, told};
 
 const CASES: &[Case] = &[
     Case {
@@ -17,8 +17,7 @@ kcore = 5
 min_ratting = 3
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "a value of another type",
@@ -30,8 +29,7 @@ format = "canonical"
 k_core = "five"
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "an unknown format",
@@ -41,8 +39,7 @@ k_core = "five"
 format = "canonicle"
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "broken syntax",
@@ -52,8 +49,7 @@ format = "canonicle"
 format = "canonical"
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "a key twice",
@@ -64,8 +60,7 @@ name = "a"
 name = "b"
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "no source",
@@ -74,8 +69,7 @@ name = "b"
             r#"name = "films"
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "a folder that is not there",
@@ -85,8 +79,7 @@ name = "b"
 format = "canonical"
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "a date that is none",
@@ -97,8 +90,7 @@ format = "canonical"
 from = "soon"
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "filters and columns that do not fit",
@@ -113,103 +105,77 @@ until = 2012-01-01
 user = "u"
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "a column that is not there",
         files: &[
             (
                 "my.toml",
-                r#"format = "table"
-interactions = "my.csv"
-[columns]
-user = "user"
-item = "item"
-rating = "rating"
-time = "timestamp"
-"#,
+                table!(
+                    r#"time = "timestamp"
+"#
+                ),
             ),
             ("my.csv", "user,item,rating,time\na,x,5,1\n"),
         ],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "a line with a wrong rating",
         files: &[
             (
                 "my.toml",
-                r#"format = "table"
-interactions = "my.csv"
-[columns]
-user = "user"
-item = "item"
-rating = "rating"
-time = "time"
-"#,
+                table!(
+                    r#"time = "time"
+"#
+                ),
             ),
             ("my.csv", "user,item,rating,time\na,x,5,1\na,y,good,2\n"),
         ],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "a line with too few fields",
         files: &[
             (
                 "my.toml",
-                r#"format = "table"
-interactions = "my.csv"
-[columns]
-user = "user"
-item = "item"
-rating = "rating"
-time = "time"
-"#,
+                table!(
+                    r#"time = "time"
+"#
+                ),
             ),
             ("my.csv", "user,item,rating,time\na,x,5,1\na,y\n"),
         ],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "a time in another unit",
         files: &[
             (
                 "my.toml",
-                r#"format = "table"
-interactions = "my.csv"
-[columns]
-user = "user"
-item = "item"
-rating = "rating"
-time = "time"
-"#,
+                table!(
+                    r#"time = "time"
+"#
+                ),
             ),
             ("my.csv", "user,item,rating,time\na,x,5,2013-07-01\n"),
         ],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "no interactions",
         files: &[
             (
                 "my.toml",
-                r#"format = "table"
-interactions = "my.csv"
-[columns]
-user = "user"
-item = "item"
-rating = "rating"
-time = "time"
-"#,
+                table!(
+                    r#"time = "time"
+"#
+                ),
             ),
             ("my.csv", "user,item,rating,time\n"),
         ],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "filters that leave nothing",
@@ -221,8 +187,7 @@ format = "canonical"
 min_rating = 6
 "#,
         )],
-        arguments: &["data", "import", "my.toml"],
-        variables: &[],
+        ..IMPORT
     },
     Case {
         title: "a file that is not there",

@@ -1,13 +1,12 @@
 //! Scripts and configurations.
 
-use super::{Case, told};
+use super::{Case, DRY_RUN, told, trained};
 
 const CASES: &[Case] = &[
     Case {
         title: "a syntax error",
         files: &[("s.lua", "local x = \nif x then\n")],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a bracket that is not closed",
@@ -17,8 +16,7 @@ const CASES: &[Case] = &[
 print(data)
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a misspelt function",
@@ -27,8 +25,7 @@ print(data)
             r#"local data = lapidary.datset("films.toml")
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a misspelt name",
@@ -38,8 +35,7 @@ print(data)
 for _, name in ipair { "a" } do print(name) end
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "what scripts do not have",
@@ -48,8 +44,7 @@ for _, name in ipair { "a" } do print(name) end
             r#"local file = io.open("films.toml")
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a member of nothing",
@@ -57,8 +52,7 @@ for _, name in ipair { "a" } do print(name) end
             "s.lua",
             "local options = {}\nprint(options.training.epochs)\n",
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "an error in a function that others call",
@@ -73,8 +67,7 @@ end
 print(quarter("much"))
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "an error of the script itself",
@@ -86,85 +79,68 @@ end
 check(4)
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a misspelt method",
         files: &[(
             "s.lua",
-            r#"local data = lapidary.dataset("films.toml")
-local split = data:leave_one_out { max_len = 8 }
-local embedder = lapidary.base_embedder("sasrec", { dim = 8, heads = 1, layers = 1 })
-local base = embedder:fit(split, { epochs = 1 })
-local again = embedder:fitt(split)
-"#,
+            trained!(
+                r#"local again = embedder:fitt(split)
+"#
+            ),
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a misspelt member",
         files: &[(
             "s.lua",
-            r#"local data = lapidary.dataset("films.toml")
-local split = data:leave_one_out { max_len = 8 }
-local embedder = lapidary.base_embedder("sasrec", { dim = 8, heads = 1, layers = 1 })
-local base = embedder:fit(split, { epochs = 1 })
-print(split.maxlen)
-"#,
+            trained!(
+                r#"print(split.maxlen)
+"#
+            ),
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a method called with a dot",
         files: &[(
             "s.lua",
-            r#"local data = lapidary.dataset("films.toml")
-local split = data:leave_one_out { max_len = 8 }
-local embedder = lapidary.base_embedder("sasrec", { dim = 8, heads = 1, layers = 1 })
-local base = embedder:fit(split, { epochs = 1 })
-local again = embedder.fit(split)
-"#,
+            trained!(
+                r#"local again = embedder.fit(split)
+"#
+            ),
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "arguments in the wrong order",
         files: &[(
             "s.lua",
-            r#"local data = lapidary.dataset("films.toml")
-local split = data:leave_one_out { max_len = 8 }
-local embedder = lapidary.base_embedder("sasrec", { dim = 8, heads = 1, layers = 1 })
-local base = embedder:fit(split, { epochs = 1 })
-local refined = lapidary.refine { base = base }
+            trained!(
+                r#"local refined = lapidary.refine { base = base }
 local model = lapidary.backbone("sasrec"):fit(refined, split)
-"#,
+"#
+            ),
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "nothing where a value is needed",
         files: &[(
             "s.lua",
-            r#"local data = lapidary.dataset("films.toml")
-local split = data:leave_one_out { max_len = 8 }
-local embedder = lapidary.base_embedder("sasrec", { dim = 8, heads = 1, layers = 1 })
-local base = embedder:fit(split, { epochs = 1 })
-local model = lapidary.backbone("sasrec"):fit(split, nil)
-"#,
+            trained!(
+                r#"local model = lapidary.backbone("sasrec"):fit(split, nil)
+"#
+            ),
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "no name of a component",
         files: &[("s.lua", "local backbone = lapidary.backbone()\n")],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a table where a text is needed",
@@ -173,8 +149,7 @@ local model = lapidary.backbone("sasrec"):fit(split, nil)
             r#"local data = lapidary.dataset { "films.toml" }
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a data set that is not there",
@@ -183,8 +158,7 @@ local model = lapidary.backbone("sasrec"):fit(split, nil)
             r#"local data = lapidary.dataset("film.toml")
 "#,
         )],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a misspelt key of a configuration",
@@ -197,8 +171,7 @@ print(config.training.epoch)
             ),
             ("exp.toml", "[training]\nepochs = 5\n"),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
     Case {
         title: "a configuration with broken syntax",
@@ -217,8 +190,7 @@ name = "a
 "#,
             ),
         ],
-        arguments: &["run", "s.lua", "--dry-run"],
-        variables: &[],
+        ..DRY_RUN
     },
 ];
 

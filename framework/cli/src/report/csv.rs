@@ -8,9 +8,10 @@ use lapidary_core::report::{
 use lapidary_core::run::Table;
 use serde_json::{Value, json};
 
+use super::Told;
 use super::cases::CaseStudy;
-use super::{Told, words};
 use crate::failure::Failure;
+use crate::words;
 
 /// The columns.
 const HEAD: [&str; 7] = ["run", "part", "of", "name", "at", "figure", "value"];

@@ -6,8 +6,9 @@ use lapidary_core::report::{Curve, Distribution, EvaluationFigures, Map, Report}
 use lapidary_core::run::Table;
 
 use super::cases::CaseStudy;
-use super::{Told, page, words};
+use super::{Told, page};
 use crate::failure::Failure;
+use crate::words;
 
 /// Items of the map that stand in the table.
 const ITEMS: usize = 20;

@@ -4,7 +4,6 @@ mod cases;
 pub mod csv;
 pub mod markdown;
 pub mod page;
-mod words;
 
 use std::path::Path;
 

@@ -191,6 +191,7 @@ mod tests {
 
     use super::*;
     use crate::fingerprint::Builder;
+
     fn made(value: f32) -> Content {
         let tensors = vec![("x".to_owned(), Tensor::from_slice(&[value, 2.0]))];
         Content {

@@ -118,7 +118,6 @@ pub fn evaluate_baseline(
     let of = Builder::new(name)
         .part("split", &split.fingerprint)
         .finish();
-    (context.folder).record_in("baselines", of.short(), name)?;
     let popularity;
     let scorer: &dyn Scorer = match baseline {
         Baseline::Popularity => {

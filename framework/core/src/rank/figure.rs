@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::bootstrap::Difference;
 use super::metrics::Metric;
 
+/// Mean and standard deviation (n − 1) of some values; no deviation of fewer than two.
+pub fn mean_and_deviation(values: &[f64]) -> (f64, Option<f64>) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let deviation = (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
+    (mean, deviation)
+}
+
 /// One way on one metric. Differences are those to the first way of the comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {

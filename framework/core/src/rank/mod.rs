@@ -23,7 +23,7 @@ mod tests;
 
 pub use among::Among;
 pub use bootstrap::{Bootstrap, Difference};
-pub use figure::Figure;
+pub use figure::{Figure, mean_and_deviation};
 pub use lists::TopLists;
 pub(crate) use lists::best_unseen;
 pub use metrics::{Curve, Measure, Metric};

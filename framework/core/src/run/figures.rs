@@ -92,7 +92,7 @@ impl Record {
 
     /// What a model is, by the beginning of its fingerprint.
     fn model(&self, short: &str) -> Option<String> {
-        if let Some(name) = self.get("baselines")[short].as_str() {
+        if let Some(name) = self.baseline(short) {
             return Some(name.to_owned());
         }
         let artefacts = self.get("artefacts");
@@ -109,6 +109,19 @@ impl Record {
             true => format!("refined {backbone}"),
             false => backbone.to_owned(),
         })
+    }
+}
+
+impl Record {
+    /// The baseline of an evaluation's note, by the beginning of its fingerprint.
+    fn baseline(&self, short: &str) -> Option<&str> {
+        let notes = self.section("artefacts").map(|(_, note)| &note["inputs"]);
+        let of_baselines = notes.filter_map(|inputs| Some((inputs, inputs["baseline"].as_str()?)));
+        let mut found = of_baselines.filter(|(inputs, _)| {
+            let of = inputs["model"].as_str();
+            of.is_some_and(|of| of.starts_with(short))
+        });
+        found.next().map(|(_, name)| name)
     }
 }
 

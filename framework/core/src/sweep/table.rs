@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::children::Ended;
 use super::plan::Trial;
 use crate::error::Result;
+use crate::rank::mean_and_deviation;
 use crate::run::{Figure, Table};
 
 /// A run of a sweep, and what became of it.
@@ -162,7 +163,7 @@ impl Rows {
                 settings.iter().map(|name| setting(rows[0], name)).collect();
             let mean = |name: &String| {
                 let values: Vec<f64> = done.iter().filter_map(|row| row.figure(name)).collect();
-                mean_and_deviation(&values)
+                average(&values)
             };
             cells.extend(figures.iter().map(mean));
             cells.push(format!("{} of {}", done.len(), rows.len()));
@@ -225,16 +226,13 @@ fn number(value: f64) -> String {
     format!("{value:.4}")
 }
 
-fn mean_and_deviation(values: &[f64]) -> String {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    match values.len() {
-        0 => String::new(),
-        1 => number(mean),
-        _ => {
-            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-            format!("{mean:.4} ± {:.4}", (squares / (n - 1.0)).sqrt())
-        }
+fn average(values: &[f64]) -> String {
+    if values.is_empty() {
+        return String::new();
+    }
+    match mean_and_deviation(values) {
+        (mean, Some(deviation)) => format!("{} ± {}", number(mean), number(deviation)),
+        (mean, None) => number(mean),
     }
 }
 

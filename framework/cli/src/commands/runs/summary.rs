@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::words;
 
 /// A run at a glance, in JSON.
 #[derive(Serialize)]
@@ -86,18 +87,9 @@ pub fn started(run: &Record) -> String {
     text.get(..16).unwrap_or(text).replace('T', " ")
 }
 
-/// `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
+/// How long something took; nothing where that is not known.
 pub fn took(seconds: Option<f64>) -> String {
-    let Some(seconds) = seconds else {
-        return String::new();
-    };
-    let whole = seconds.round().max(0.0) as u64;
-    match whole {
-        _ if seconds < 9.95 => format!("{seconds:.1} s"),
-        0..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-    }
+    seconds.map_or_else(String::new, words::duration)
 }
 
 /// How the command line set the run up: `dim=64 epochs=5, seed 3, cuda:0`; the CPU is not named.

@@ -3,9 +3,10 @@
 use lapidary_core::report::{Curve, Line, Unit};
 use serde::Serialize;
 
-use super::super::{Told, words};
+use super::super::Told;
 use super::Names;
 use crate::drawing::curves::{self, Chart};
+use crate::words;
 
 /// Values that say how training was set or how fast it was, not what came of it.
 const APART: [&str; 3] = ["learning_rate", "train_seconds", "validation_seconds"];

@@ -3,8 +3,9 @@
 use lapidary_core::report::{Cut, DataFigures};
 use serde::Serialize;
 
-use super::super::{Told, words};
+use super::super::Told;
 use super::Names;
+use crate::words;
 
 /// A data set.
 #[derive(Serialize)]

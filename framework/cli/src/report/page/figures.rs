@@ -5,9 +5,10 @@ use lapidary_core::rank::Figure;
 use lapidary_core::report::{Comparison, EvaluationFigures, MetricFigure};
 use serde::Serialize;
 
-use super::super::{Told, words};
+use super::super::Told;
 use super::Names;
 use crate::drawing::intervals::{Drawn, Interval, rows};
+use crate::words;
 
 /// Rankings of the same cases.
 #[derive(Serialize)]

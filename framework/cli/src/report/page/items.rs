@@ -3,13 +3,14 @@
 use lapidary_core::report::{Distribution, Map};
 use serde::Serialize;
 
+use super::super::Told;
 use super::super::cases::CaseStudy;
-use super::super::{Told, words};
 use super::Names;
 use crate::drawing::bars::heights;
 use crate::drawing::map::{Dot, dots};
 use crate::reasons::page::{Article, article};
 use crate::reasons::plain;
+use crate::words;
 
 /// Rows of the table behind a map.
 const ROWS: usize = 50;

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::super::{Told, words};
+use super::super::Told;
 use super::Names;
+use crate::words;
 /// A run's card.
 #[derive(Serialize)]
 pub struct Card {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use lapidary_core::Error;
 use lapidary_core::pipeline::same_split;
-use lapidary_core::rank::{Bootstrap, Difference, Figure, Metric};
+use lapidary_core::rank::{Bootstrap, Difference, Figure, Metric, mean_and_deviation};
 use lapidary_core::run::Table as RunTable;
 use lapidary_core::settings::{OutOfRange, out_of_range};
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
@@ -222,7 +222,12 @@ fn metric_cells(
     ways.iter()
         .enumerate()
         .map(|(i, way)| {
-            let (mean, spread) = spread(way.runs.iter().map(|r| r.value(metric, kept)).collect());
+            let (mean, spread) = mean_and_deviation(
+                &way.runs
+                    .iter()
+                    .map(|r| r.value(metric, kept))
+                    .collect::<Vec<_>>(),
+            );
             let against = match i {
                 0 => None,
                 _ => {
@@ -249,7 +254,7 @@ fn metric_cells(
 fn tied_cells(ways: &[Way]) -> Vec<Cell> {
     let share = |run: &EvaluationHandle| run.tied().unwrap_or(f64::NAN);
     let cells = ways.iter().map(|way| {
-        let (mean, spread) = spread(way.runs.iter().map(share).collect());
+        let (mean, spread) = mean_and_deviation(&way.runs.iter().map(share).collect::<Vec<_>>());
         Cell {
             mean,
             spread,
@@ -277,17 +282,6 @@ fn mean_values(way: &Way, metric: Metric, kept: bool) -> Vec<f32> {
             .for_each(|(sum, v)| *sum += v / way.runs.len() as f32);
     }
     sums
-}
-
-/// Mean and standard deviation (n − 1) of some values.
-fn spread(values: Vec<f64>) -> (f64, Option<f64>) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-    (
-        mean,
-        (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()),
-    )
 }
 
 impl ComparisonHandle {
