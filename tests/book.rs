@@ -168,6 +168,7 @@ pages! {
     asking_in_another_way: "how-to/prompt.md",
     a_server: "how-to/server.md",
     tuning: "how-to/tuning.md",
+    runs: "how-to/runs.md",
     cold_start: "how-to/cold-start.md",
     serving: "how-to/serving.md",
     a_notebook: "how-to/notebook.md",
