@@ -10,6 +10,7 @@ data = "tests/fixtures/tiny.toml"
 attributes = "configs/attributes/movies.toml"
 max_len = 10
 dim = 16
+llm_dtype = "f32"
 
 [sasrec]
 reducer = "pca"

@@ -9,7 +9,7 @@ local tuned = config[backbone]
 
 local data = lapidary.dataset(lapidary.setting("data", config.data))
 local split = data:leave_one_out { max_len = config.max_len }
-local llm = lapidary.llm("local", { model = lapidary.setting("model", "smollm2-135m-instruct") })
+local llm = lapidary.llm("local", { model = lapidary.setting("model", "smollm2-135m-instruct"), dtype = config.llm_dtype })
 local guided = lapidary.prompt("score_phrases", { attributes = config.attributes }):score(llm, split)
 
 local bases = {}

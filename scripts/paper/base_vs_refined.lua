@@ -15,7 +15,7 @@ local split = data:leave_one_out { max_len = config.max_len }
 print(data)
 print(split)
 
-local llm = lapidary.llm("local", { model = lapidary.setting("model", "smollm2-135m-instruct") })
+local llm = lapidary.llm("local", { model = lapidary.setting("model", "smollm2-135m-instruct"), dtype = config.llm_dtype })
 local guided = lapidary.prompt("score_phrases", { attributes = config.attributes }):score(llm, split)
 print("guided scores " .. guided.fingerprint)
 

@@ -38,6 +38,7 @@ pub fn load(search: &Search, near: &Path) -> Result<Found, Failure> {
     for folder in &folders {
         components::add(&mut registry, folder, &mut report);
     }
+    registry.note_refused(&report.refused);
     Ok(Found {
         registry,
         folders,

@@ -18,6 +18,7 @@ pub mod fingerprint;
 pub mod guidance;
 pub mod interrupt;
 mod lock;
+pub mod mistakes;
 pub mod pipeline;
 pub mod plugin;
 pub mod progress;

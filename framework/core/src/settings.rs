@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::suggest;
+use crate::{mistakes, suggest};
 
 /// Reads settings from an object; null and an empty list count as no settings. `place` names the source in messages.
 ///
@@ -57,9 +57,11 @@ where
         }
     }
     let settings: S = serde_json::from_value(Value::Object(all)).map_err(wrong)?;
-    found.extend(lines(&settings, problems(&settings)));
-    refuse(place, &found)?;
-    Ok(settings)
+    let problems = problems(&settings);
+    let usable = problems.is_empty();
+    found.extend(lines(&settings, problems));
+    refuse(place, &found).or_else(mistakes::note)?;
+    Ok(if usable { settings } else { S::default() })
 }
 
 /// Refuses settings whose values are out of their ranges.

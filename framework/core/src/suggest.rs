@@ -5,6 +5,8 @@ use std::path::Path;
 /// The names of `known` that `name` may be a slip of, best first, at most three.
 pub fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> Vec<String> {
     let wanted = name.to_lowercase();
+    // Of a short name every other short name is a few letters away.
+    let slips = wanted.chars().count().saturating_sub(2).min(2);
     let mut scored: Vec<(f64, &str)> = known
         .iter()
         .map(|k| {
@@ -14,7 +16,7 @@ pub fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> Vec<String> {
             )
         })
         .filter(|(score, k)| {
-            *score > 0.8 || strsim::damerau_levenshtein(&wanted, &k.to_lowercase()) <= 2
+            *score > 0.8 || strsim::damerau_levenshtein(&wanted, &k.to_lowercase()) <= slips
         })
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
@@ -81,6 +83,7 @@ mod tests {
             ["dropout"]
         );
         assert!(nearest("zebra", &["dropout", "heads"]).is_empty());
+        assert!(nearest("k", &["d", "pca"]).is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::error::{Error, Result};
 use crate::settings::explain;
@@ -65,8 +65,8 @@ pub fn read_checked<T: DeserializeOwned>(
     }
 }
 
-/// Reads a TOML text, or tells all problems in their order in it. A key that cannot be used is taken out and the rest read
-/// again.
+/// Reads a TOML text, or tells all problems in their order in it. A key that cannot be used, or a table that lacks one, is
+/// taken out and the rest read again.
 ///
 /// # Errors
 /// The problems; there is at least one.
@@ -83,8 +83,8 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> std::result::Result<T, Vec<Prob
                 if !missing || problems.is_empty() {
                     problems.push(problem(&error));
                 }
-                let at = error.span().filter(|_| !missing);
-                if !at.is_some_and(|at| take_out(table.get_mut(), &at)) {
+                let take = if missing { take_out_table } else { take_out };
+                if !error.span().is_some_and(|at| take(table.get_mut(), &at)) {
                     break;
                 }
             }
@@ -120,6 +120,24 @@ fn within(value: &mut Spanned<DeValue<'_>>, at: &Range<usize>) -> bool {
         DeValue::Array(values) => values.iter_mut().any(|value| within(value, at)),
         _ => false,
     }
+}
+
+/// Takes out the table that stands at that place: the value of a key, or one of a list.
+fn take_out_table(table: &mut DeTable<'_>, at: &Range<usize>) -> bool {
+    let key = table.iter().find(|(_, value)| value.span() == *at);
+    if let Some(key) = key.map(|(key, _)| key.clone()) {
+        return table.remove(&key).is_some();
+    }
+    table.iter_mut().any(|(_, value)| match value.get_mut() {
+        DeValue::Table(inner) => take_out_table(inner, at),
+        DeValue::Array(values) => {
+            let all = std::mem::replace(values, DeArray::new());
+            let before = all.len();
+            *values = all.into_iter().filter(|v| v.span() != *at).collect();
+            values.len() < before
+        }
+        _ => false,
+    })
 }
 
 /// Where the value of a key such as `filters.until` stands.
@@ -258,6 +276,31 @@ mod tests {
         assert_eq!(
             refused("apples = 1\n[oven]\n"),
             "/pie.toml:2: key `degrees` is missing\n  pie.toml:2 | [oven]"
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_missing_hides_no_other_problem() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Kitchen {
+            #[allow(dead_code)]
+            ovens: Vec<Oven>,
+        }
+        let text = "[[ovens]]\ndegree = 1\n[[ovens]]\n[[ovens]]\ndegrees = -1\n[[ovens]]\ndegrees = 1\nligth = 2\n";
+        let problems = parse::<Kitchen>(text).unwrap_err();
+        let lines = problems.iter().map(|problem| {
+            let before = &text[..problem.at.as_ref().unwrap().start];
+            (before.matches('\n').count() + 1, problem.reason.as_str())
+        });
+        assert_eq!(
+            lines.collect::<Vec<_>>(),
+            [
+                (2, "unknown key `degree`; did you mean `degrees`?"),
+                (3, "key `degrees` is missing"),
+                (5, "expected a whole number of at least 0, found -1"),
+                (7, "unknown key `ligth`; known: `degrees`"),
+            ]
         );
     }
 

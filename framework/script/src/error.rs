@@ -66,6 +66,32 @@ impl Error {
         }
     }
 
+    /// A mistake that the script went on from, with the call stack at that place.
+    pub(crate) fn noted(script: &Path, source: &str, traceback: &str, message: String) -> Self {
+        let chunk = chunk_name(script);
+        let line = lines_in(traceback, &chunk).first().copied();
+        Self {
+            place: Some((script.to_path_buf(), line)),
+            shown: line.map_or_else(String::new, |line| {
+                shown_line(&chunk, source, line as usize)
+            }),
+            ..Self::failed(message)
+        }
+    }
+
+    /// All mistakes of a script, and what ended it, as one.
+    pub(crate) fn all(script: &Path, mut mistakes: Vec<Self>) -> Option<Self> {
+        let mut told: Vec<String> = mistakes.iter().map(Self::to_string).collect();
+        told.dedup();
+        match told.len() {
+            0 | 1 => mistakes.pop(),
+            n => Some(Self {
+                place: Some((script.to_path_buf(), None)),
+                ..Self::failed(format!("{n} mistakes:\n{}", told.join("\n")))
+            }),
+        }
+    }
+
     /// Reads what Lua reports: the innermost cause, and the script's line from the traceback. `source` is the script's text,
     /// empty where none is to be shown.
     pub(crate) fn from_lua(script: &Path, source: &str, error: &mlua::Error) -> Self {

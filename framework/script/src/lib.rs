@@ -8,6 +8,7 @@ mod annotations;
 mod api;
 pub mod components;
 mod convert;
+mod dry;
 mod error;
 mod heap;
 mod object;
@@ -78,7 +79,11 @@ fn execute(lua: &mlua::Lua, path: &Path, text: &str, session: &Rc<Session>) -> R
             .set_name(format!("={}", error::chunk_name(path)))
             .exec()
     };
-    run().map_err(|e| Error::from_lua(path, text, &e))?;
+    if session.context.dry_run {
+        dry::mistakes(lua, path, text, run)?;
+    } else {
+        run().map_err(|e| Error::from_lua(path, text, &e))?;
+    }
     session.refuse_unused_settings()
 }
 

@@ -2,9 +2,9 @@
 
 use std::ops::Deref;
 
-use lapidary_core::Error;
+use lapidary_core::{Error, mistakes};
 use mlua::{
-    AnyUserData, FromLua, Lua, MetaMethod, UserData, UserDataFields, UserDataMethods, UserDataRef,
+    AnyUserData, FromLua, Lua, MetaMethod, ObjectLike, UserData, UserDataFields, UserDataMethods, UserDataRef,
     Value,
 };
 
@@ -58,12 +58,15 @@ pub(crate) fn name_it<T: Object, F: UserDataFields<T>>(fields: &mut F) {
 pub(crate) fn refuse_others<T: Object, M: UserDataMethods<T>>(methods: &mut M) {
     methods.add_meta_function(
         MetaMethod::Index,
-        |_, (_, key): (AnyUserData, Value)| -> mlua::Result<Value> { Err(no_member::<T>(&key)) },
+        |_, (object, key): (AnyUserData, Value)| {
+            let meant = mistakes::nearest(no_member::<T>(&key)).map_err(raise)?;
+            object.get::<Value>(meant)
+        },
     );
 }
 
 /// What is said about a member that the value does not have.
-pub(crate) fn no_member<T: Object>(key: &Value) -> mlua::Error {
+pub(crate) fn no_member<T: Object>(key: &Value) -> Error {
     let key = match key {
         Value::String(name) => name.to_string_lossy(),
         other => show(other),
@@ -72,7 +75,7 @@ pub(crate) fn no_member<T: Object>(key: &Value) -> mlua::Error {
     if let Error::Unknown { note, .. } = &mut error {
         *note = format!(" of {}", T::NAME);
     }
-    raise(error)
+    error
 }
 
 /// An argument that must be a value of that type.

@@ -13,7 +13,7 @@ use lapidary_core::data::{Dataset, load_toml};
 use lapidary_core::pipeline::Context;
 use lapidary_core::plugin::Registry;
 use lapidary_core::run::{RunFolder, Start};
-use lapidary_core::{Error, Result, device, suggest, sweep};
+use lapidary_core::{Error, Result, device, mistakes, suggest, sweep};
 use serde_json::json;
 
 use crate::heap::Heap;
@@ -167,16 +167,16 @@ impl Session {
             return Ok(found);
         }
         let reason = "not found, neither from the working directory nor beside or above the script";
-        let near = folders().map(|folder| suggest::files_like(&folder.join(&path)));
-        let near = near
-            .into_iter()
-            .find(|near| !near.is_empty())
-            .unwrap_or_default();
-        let reason = match suggest::files_phrase(&path, &near) {
-            Some(question) => format!("{reason}; {question}"),
-            None => reason.to_owned(),
+        let near = folders().find_map(|folder| {
+            let names = suggest::files_like(&folder.join(&path));
+            Some((folder.join(path.with_file_name(names.first()?)), names))
+        });
+        let Some((nearest, names)) = near else {
+            return Err(Error::data(&path, None, reason));
         };
-        Err(Error::data(&path, None, reason))
+        let question = suggest::files_phrase(&path, &names).unwrap_or_default();
+        mistakes::note(Error::data(&path, None, format!("{reason}; {question}")))?;
+        Ok(nearest)
     }
 
     /// Tells who watches the run that it read a file.

@@ -31,6 +31,14 @@ const CASES: &[Case] = &[
         ..DRY_RUN
     },
     Case {
+        title: "a component in Lua that was refused",
+        files: &[
+            ("components/widest.lua", "return { kind = \"reducer\" }\n"),
+            ("s.lua", "local reducer = lapidary.reducer(\"widest\")\n"),
+        ],
+        ..DRY_RUN
+    },
+    Case {
         title: "four settings at once",
         files: &[(
             "s.lua",

@@ -38,6 +38,20 @@ for _, name in ipair { "a" } do print(name) end
         ..DRY_RUN
     },
     Case {
+        title: "many mistakes, all told by a dry run",
+        files: &[(
+            "s.lua",
+            r#"local data = lapidary.dataset("film.toml")
+local split = data:leave_one_ot { max_len = 0 }
+local base = lapidary.base_embedder("sasrek", { dim = 8, drop = 1 }):fit(split, { epoch = 1, seed = "one" })
+local good, message = pcall(lapidary.reducer, "pcaa")
+print(base, good, message, lapidary.sed)
+local wrong = 1 .. nil
+"#,
+        )],
+        ..DRY_RUN
+    },
+    Case {
         title: "what scripts do not have",
         files: &[(
             "s.lua",

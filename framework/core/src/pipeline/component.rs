@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
-use crate::{device, progress};
+use crate::{device, mistakes, progress};
 
 /// A component's place in the registry and its settings, checked and complete.
 #[derive(Clone, Debug)]
@@ -36,6 +36,11 @@ impl Chosen {
     /// # Errors
     /// [`Error::Unknown`] when there is no such component; [`Error::Setting`] for settings that it does not take.
     pub fn new(context: &Context, kind: Kind, name: &str, settings: &Value) -> Result<Self> {
+        let known = context.registry.entry(kind, name);
+        let name = &match known {
+            Ok(_) => name.to_owned(),
+            Err(unknown) => mistakes::nearest(unknown)?,
+        };
         let entry = context.registry.entry(kind, name)?;
         let settings = context.registry.settings(kind, name, settings)?;
         let origin = &entry.origin;
@@ -79,7 +84,8 @@ impl Chosen {
         }
         let known = context.registry.entries().map(|e| &e.description);
         let known = known.filter(|d| kinds.contains(&d.kind)).map(|d| &d.name);
-        Err(Error::unknown("base embedder or backbone", name, known))
+        let meant = mistakes::nearest(Error::unknown("base embedder or backbone", name, known))?;
+        Self::base_embedder(context, &meant, settings)
     }
 
     /// Makes a backbone of width `dim` for sequences of up to `max_len` items.

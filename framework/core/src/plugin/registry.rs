@@ -20,6 +20,8 @@ use crate::error::{Error, Result};
 use crate::files::Stamp;
 use crate::fingerprint::Fingerprint;
 
+mod unknown;
+
 /// Makes an instance from checked settings and what the host tells.
 pub type Make<C, T> = Box<dyn Fn(&Value, &C) -> lapidary_sdk::Result<Box<T>>>;
 
@@ -127,6 +129,8 @@ pub struct Registry {
     entries: BTreeMap<(Kind, String), Entry>,
     /// Device and file number of the libraries loaded.
     files: HashSet<(u64, u64)>,
+    /// Files that were refused, by the name that a component of theirs would have.
+    refused: Vec<(String, PathBuf)>,
 }
 
 impl Registry {
@@ -305,24 +309,6 @@ impl Registry {
     /// [`Error::Setting`] that lists all problems; [`Error::Unknown`] when there is no such component.
     pub fn settings(&self, kind: Kind, name: &str, given: &Value) -> Result<Value> {
         settings::fill(&self.entry(kind, name)?.description, given)
-    }
-
-    fn unknown(&self, kind: Kind, name: &str) -> Error {
-        let known = self.entries.keys().filter(|k| k.0 == kind).map(|k| &k.1);
-        let mut error = Error::unknown(kind.name(), name, known);
-        if let Error::Unknown { note, nearest, .. } = &mut error {
-            *note = match self.entries.keys().find(|k| k.1 == name) {
-                Some((other, _)) => format!(" (there is a {other} of that name)"),
-                None if self.entries.is_empty() => {
-                    ": no plugin was loaded, `lapidary doctor` tells where they were sought".into()
-                }
-                None if nearest.is_empty() => {
-                    " (no plugin has it; `lapidary plugins` lists those found and refused)".into()
-                }
-                None => String::new(),
-            };
-        }
-        error
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::settings::{name, object, refuse, unknown_key};
-use crate::suggest;
+use crate::{mistakes, suggest};
 
 /// Checks that a description's schema is one, and that its defaults fit it.
 pub(super) fn check_schema(description: &Description) -> std::result::Result<(), String> {
@@ -45,8 +45,11 @@ pub(super) fn fill(description: &Description, given: &Value) -> Result<Value> {
     for error in validator.iter_errors(&filled) {
         problems.extend(explain(&description.settings, &error));
     }
-    refuse(&place, &problems)?;
-    Ok(filled)
+    refuse(&place, &problems).or_else(mistakes::note)?;
+    Ok(match problems.is_empty() {
+        true => filled,
+        false => description.defaults.clone(),
+    })
 }
 
 /// Keys that the schema does not name, unless it allows others.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::settings::{OutOfRange, out_of_range};
 
 /// More runs than anybody wants to wait for: a slip.
 const MOST: usize = 10_000;
@@ -38,19 +39,16 @@ impl Default for SweepSettings {
 }
 
 impl SweepSettings {
-    /// Refuses what cannot be used.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] that names it.
-    pub fn check(&self) -> Result<()> {
-        if self.script.is_empty() {
-            let reason = "`script` is missing: the file of the script to run, such as \"scripts/reducers.lua\"";
-            return Err(Error::setting("sweep", reason));
-        }
-        if self.at_once == 0 {
-            return Err(Error::setting("sweep.at_once", "must be at least 1"));
-        }
-        Ok(())
+    /// What cannot be used.
+    pub fn problems(&self) -> Vec<OutOfRange> {
+        out_of_range([
+            (
+                "script",
+                !self.script.is_empty(),
+                "the file of the script to run, such as \"scripts/reducers.lua\"",
+            ),
+            ("at_once", self.at_once > 0, "at least 1"),
+        ])
     }
 }
 

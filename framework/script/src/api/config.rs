@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use lapidary_core::{Error, toml_file};
+use lapidary_core::{Error, mistakes, toml_file};
 use mlua::{Lua, Table, Value};
 
 use crate::convert::{raise, show, to_lua};
@@ -41,7 +41,7 @@ fn table(lua: &Lua, of: &toml::Table, place: &str) -> mlua::Result<Table> {
         )?;
     }
     let place = place.to_owned();
-    let refuse = move |_: &Lua, (table, key): (Table, Value)| -> mlua::Result<()> {
+    let refuse = move |_: &Lua, (table, key): (Table, Value)| -> mlua::Result<Value> {
         let known = table.pairs::<String, Value>().map(|pair| Ok(pair?.0));
         let known: Vec<String> = known.collect::<mlua::Result<_>>()?;
         let name = match &key {
@@ -52,7 +52,8 @@ fn table(lua: &Lua, of: &toml::Table, place: &str) -> mlua::Result<Table> {
         if let Error::Unknown { note, .. } = &mut error {
             *note = format!(" of {place}");
         }
-        Err(raise(error))
+        let meant = mistakes::nearest(error).map_err(raise)?;
+        table.raw_get(meant)
     };
     let strict = lua.create_table()?;
     strict.raw_set("__index", lua.create_function(refuse)?)?;

@@ -20,7 +20,7 @@ mod tuned;
 
 use std::rc::Rc;
 
-use lapidary_core::Error;
+use lapidary_core::{Error, mistakes};
 use mlua::{Lua, Table, Value};
 use tch::Device;
 
@@ -75,7 +75,7 @@ fn publish(lua: &Lua, lapidary: Table) -> mlua::Result<()> {
 }
 
 /// Refuses names that `lapidary` does not have, with the nearest that it has.
-fn no_such_name(_: &Lua, (lapidary, name): (Table, Value)) -> mlua::Result<()> {
+fn no_such_name(_: &Lua, (lapidary, name): (Table, Value)) -> mlua::Result<Value> {
     let name = match &name {
         Value::String(text) => text.to_string_lossy(),
         other => show(other),
@@ -88,5 +88,6 @@ fn no_such_name(_: &Lua, (lapidary, name): (Table, Value)) -> mlua::Result<()> {
     if let Error::Unknown { note, .. } = &mut error {
         " of `lapidary`".clone_into(note);
     }
-    Err(raise(error))
+    let meant = mistakes::nearest(error).map_err(raise)?;
+    lapidary.raw_get(meant)
 }

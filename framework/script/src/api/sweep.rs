@@ -34,8 +34,7 @@ pub(super) struct Sweep {
 impl Sweep {
     fn new(session: &Rc<Session>, mut given: Json) -> Result<Self> {
         let space = take(&mut given, "settings").unwrap_or_default();
-        let wanted: SweepSettings = settings::read(given, "sweep")?;
-        wanted.check()?;
+        let wanted = settings::read_checked(given, "sweep", SweepSettings::problems)?;
         let seeds: &[u64] = match wanted.seeds.is_empty() {
             true => session.seed.as_slice(),
             false => &wanted.seeds,

@@ -128,7 +128,7 @@ impl TensorHandle {
         let tensor = self.get()?;
         let n = tensor.size().first().copied().unwrap_or(0);
         let Value::Integer(i) = key else {
-            return Err(no_member::<Self>(key));
+            return Err(raise(no_member::<Self>(key)));
         };
         if *i < 1 || *i > n {
             let reason = format!("row {i} of a tensor with rows 1 to {n}");
