@@ -277,6 +277,7 @@ fn the_gathered_results_are_one_row_a_figure() {
     );
     assert!(of("controls") >= 9);
     assert_eq!(rows[0]["backbone"], "sasrec");
+    assert_eq!(rows[0]["guided"].as_str().unwrap().len(), 64);
     assert!(
         rows[0]["command"]
             .as_str()

@@ -1,4 +1,4 @@
-"""The GGUF model as the drivers of the peers need it: its tokenizer, and a copy of it in f32."""
+"""The GGUF model as the drivers of the peers need it: its tokenizer, and copies of it in f32 and bf16."""
 
 import json
 from pathlib import Path
@@ -24,19 +24,25 @@ def tokenizer(path):
     return made
 
 
-def as_f32(path, target):
-    """Writes the model with all its weights in f32."""
+def written_as(dtype, path, target):
+    """Writes the model with all its weights in f32, or those of its products in bf16."""
+    bf16 = gguf.GGMLQuantizationType.BF16
     reader = gguf.GGUFReader(path)
     writer = gguf.GGUFWriter(target, reader.fields["general.architecture"].contents())
     for name, field in reader.fields.items():
         if name.startswith("GGUF.") or name == "general.architecture":
             continue
-        value = gguf.LlamaFileType.ALL_F32 if name == "general.file_type" else field.contents()
+        file_type = {"f32": gguf.LlamaFileType.ALL_F32, "bf16": gguf.LlamaFileType.MOSTLY_BF16}[dtype]
+        value = file_type if name == "general.file_type" else field.contents()
         inner = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
         writer.add_key_value(name, value, field.types[0], sub_type=inner)
     for tensor in reader.tensors:
         values = tensor.data if tensor.tensor_type in PLAIN else gguf.quants.dequantize(tensor.data, tensor.tensor_type)
-        writer.add_tensor(tensor.name, np.ascontiguousarray(values, dtype=np.float32))
+        values = np.ascontiguousarray(values, dtype=np.float32)
+        if dtype == "bf16" and values.ndim > 1:
+            writer.add_tensor(tensor.name, gguf.quants.quantize(values, bf16), raw_dtype=bf16)
+        else:
+            writer.add_tensor(tensor.name, values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -22,6 +22,7 @@ PROGRAM = ROOT / "target/release/lapidary"
 ATTRIBUTES = ROOT / "configs/attributes/movies.toml"
 ITEMS = ROOT / "configs/datasets/movietweetings/items.jsonl.gz"
 MODEL = ROOT / ".deps/models/SmolLM2-135M-Instruct.Q4_1.gguf"
+RESULTS = HERE / "scoring.json"
 # How far a log-likelihood in f32 may be from Lapidary's.
 TOLERANCE = 1e-3
 
@@ -39,7 +40,7 @@ class Peer:
         return json.loads(measured([*map(str, command)])[0].splitlines()[-1])
 
 
-def peers(f32):
+def peers(f32, bf16):
     """`batches` are those tried when tuning."""
     return {
         "transformers": Peer("transformers_scoring.py", "--way", "plain", batches=[16, 32, 64], share=8),
@@ -48,6 +49,10 @@ def peers(f32):
         ),
         "llama_cpp": Peer("llama_cpp_scoring.py", model=f32, batches=[192, 256, 512]),
         "llama_cpp_flash": Peer("llama_cpp_scoring.py", "--flash", model=f32, batches=[256, 512], exact=False),
+        "transformers_bf16": Peer(
+            "transformers_scoring.py", "--way", "shared_prefix", "--dtype", "bfloat16", batches=[4, 8, 16], exact=False
+        ),
+        "llama_cpp_bf16": Peer("llama_cpp_scoring.py", model=bf16, batches=[192, 256, 512], exact=False),
         # Repacked for AMX, Q4_1 ends in a segmentation fault (ggml-org/llama.cpp#20824).
         "llama_cpp_q4": Peer("llama_cpp_scoring.py", "--flash", "--no-repack", batches=[256, 512], exact=False),
     }
@@ -100,7 +105,7 @@ def lapidary(given, items):
         store = shutil.copytree(items.folder / "store", Path(scratch) / "store")
         command = [PROGRAM, "run", HERE / "lapidary_scoring.lua", "--store", store, "--runs", Path(scratch) / "runs"]
         command += ["--threads", given.threads, "--device", "cpu", "--quiet", "--set", f"data={items.config}"]
-        command += ["--set", f"model={given.model}", "--set", f"attributes={ATTRIBUTES}"]
+        command += ["--set", f"model={given.model}", "--set", f"attributes={ATTRIBUTES}", "--set", f"dtype={given.dtype}"]
         cpu = measured([*map(str, command)])[2]
         with sqlite3.connect(store / "answers.sqlite") as opened:
             rows = opened.execute("SELECT answer FROM answers").fetchall()
@@ -124,14 +129,16 @@ def main():
     arguments.add_argument("--items", type=int, default=128, help="films scored in a run")
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--model", type=Path, default=MODEL, help="GGUF file")
+    arguments.add_argument("--dtype", choices=["f32", "bf16"], default="f32", help="what Lapidary computes with")
     arguments.add_argument("--peers", help="names, with commas between; all")
     given = arguments.parse_args()
     python = environment()
-    f32 = ENVIRONMENT / f"{given.model.stem}.f32.gguf"
-    if not f32.exists():
-        make = f"import gguf_model; gguf_model.as_f32({str(given.model)!r}, {str(f32)!r})"
-        subprocess.run([python, "-c", make], check=True, cwd=HERE)
-    known = peers(f32)
+    files = {dtype: ENVIRONMENT / f"{given.model.stem}.{dtype}.gguf" for dtype in ("f32", "bf16")}
+    for dtype, file in files.items():
+        if not file.exists():
+            make = f"import gguf_model; gguf_model.written_as({dtype!r}, {str(given.model)!r}, {str(file)!r})"
+            subprocess.run([python, "-c", make], check=True, cwd=HERE)
+    known = peers(**files)
     names = given.peers.split(",") if given.peers else list(known)
     with tempfile.TemporaryDirectory() as scratch:
         few, items = Items(Path(scratch) / "few", 64), Items(Path(scratch) / "items", 64 + given.items)
@@ -147,7 +154,7 @@ def main():
             batches[name] = min(tried, key=tried.get)
             checks[name] = difference(reference, found["log_probs"])
             print(f"{name}: processor seconds by batch {tried}; log-likelihoods {checks[name]:.0e} from Lapidary's", flush=True)
-            if peer.exact and checks[name] > TOLERANCE:
+            if given.dtype == "f32" and peer.exact and checks[name] > TOLERANCE:
                 sys.exit(f"{name} computes something else")
         ours, theirs = [], {name: [] for name in names}
         for pair in range(given.pairs):
@@ -163,6 +170,7 @@ def main():
             "model": "smollm2-135m",
             "dataset": "movietweetings",
             "measure": "phrases_per_cpu_second",
+            "dtype": given.dtype,
             "ours": statistics.median(ours),
             "peers": statistics.median(theirs[name]),
             "ratio": statistics.median(o / t for o, t in zip(ours, theirs[name])),
@@ -171,8 +179,10 @@ def main():
         for name in names
     ]
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    results = {"machine": machine, "threads": given.threads, "rows": rows}
-    (HERE / "scoring.json").write_text(json.dumps(results, indent=1) + "\n")
+    kept = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    kept = [row for row in kept if row["dtype"] != given.dtype]
+    results = {"rows": kept + [row | {"machine": machine, "threads": given.threads} for row in rows]}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print("\n| phrases per processor second | lapidary | peer | ratio | largest difference |\n|---|---|---|---|---|")
     for row in rows:
         print(f"| {row['peer']} | {row['ours']:.0f} | {row['peers']:.0f} | {row['ratio']:.2f} | {checks[row['peer']]:.0e} |")

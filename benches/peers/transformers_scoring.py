@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, DynamicCache
 
 def log_probs(logits, tokens):
     """Log-probability [B,L] of each token: logits [B,L,V], tokens [B,L]."""
+    logits = logits.float()
     picked = logits.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
     return picked - logits.logsumexp(-1)
 
@@ -63,7 +64,7 @@ def shared_prefix(model, prompts, phrases, batch):
         read = model(
             tokens, attention_mask=None if full else mask, position_ids=positions, logits_to_keep=1, use_cache=True
         )
-        logits = read.logits[:, -1]
+        logits = read.logits[:, -1].float()
         sums = logits[:, first] - logits.logsumexp(-1, keepdim=True)
         ends = positions[:, -1:] + 1
         for length in lengths:
@@ -94,13 +95,15 @@ def main():
     arguments.add_argument("--model", required=True, help="GGUF file")
     arguments.add_argument("--requests", required=True)
     arguments.add_argument("--way", choices=["plain", "shared_prefix"], required=True)
+    arguments.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     arguments.add_argument("--batch", type=int, required=True, help="sequences, or prompts, at a time")
     arguments.add_argument("--threads", type=int, default=2)
     given = arguments.parse_args()
     torch.set_num_threads(given.threads)
     torch.set_grad_enabled(False)
     path = Path(given.model).resolve()
-    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    dtype = getattr(torch, given.dtype)
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=dtype).eval()
     tokenizer = gguf_model.tokenizer(path)
     prompts, phrases = gguf_model.requests(given.requests)
     ways = {"plain": plain, "shared_prefix": shared_prefix}

@@ -36,6 +36,12 @@ def command_of(run):
     return shlex.join(kept)
 
 
+def guided_of(run):
+    """Fingerprint of the language model's scores; a script that makes some of its own makes them later."""
+    stages = run["artefacts"].values()
+    return next((s["fingerprint"] for s in stages if "strategy" in s["inputs"] and "llm" in s["inputs"]), None)
+
+
 def rows_of(folder):
     """The rows of a run's comparison."""
     try:
@@ -72,6 +78,7 @@ def rows_of(folder):
                 "p": figure["p"],
                 "seeds": settings["seeds"],
                 "model": settings["model"],
+                "guided": guided_of(run),
                 "device": run["device"],
                 "command": command_of(run),
             }
@@ -85,6 +92,10 @@ def number(value, sd):
     return f"{value:.4f}" + (f" ± {sd:.4f}" if sd is not None else "")
 
 
+def scores_of(row):
+    return f"; guided scores `{row['guided'][:16]}`" if row.get("guided") else ""
+
+
 def tables(rows):
     """One table a run; the way that the others are held against stands first. Figures with seen items kept stay in the JSON."""
     groups = {}
@@ -94,7 +105,7 @@ def tables(rows):
     for (domain, backbone, command), group in sorted(groups.items(), key=lambda item: place(*item)):
         first = group[0]
         yield f"### {domain.capitalize()}, {backbone}: {TITLES[min(map(order, group))]}\n"
-        yield f"`{command}`; {first['seeds']} seeds, {first['model']}, {first['device']}.\n"
+        yield f"`{command}`; {first['seeds']} seeds, {first['model']}, {first['device']}{scores_of(first)}.\n"
         yield "| way | " + " | ".join(f"{m} | gain | p" for m in METRICS) + " |"
         yield "|---" * (1 + 3 * len(METRICS)) + "|"
         bases = {row["metric"]: row for row in group}

@@ -150,7 +150,10 @@ pub fn explain(message: &str) -> String {
 /// `unknown field ..., expected one of ...`.
 fn nearest_name(message: &str) -> Option<String> {
     let (what, rest) = message.strip_prefix("unknown ")?.split_once(" `")?;
-    let (name, rest) = rest.split_once("`, ")?;
+    // What Lapidary says itself names those that are known already.
+    let (name, rest) = rest
+        .split_once("`, ")
+        .filter(|(name, _)| !name.contains('`'))?;
     let mut known: Vec<String> = rest
         .split('`')
         .skip(1)

@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use lapidary_core::{Error, mistakes};
 use mlua::{
-    AnyUserData, FromLua, Lua, MetaMethod, ObjectLike, UserData, UserDataFields, UserDataMethods, UserDataRef,
-    Value,
+    AnyUserData, FromLua, Lua, MetaMethod, ObjectLike, UserData, UserDataFields, UserDataMethods,
+    UserDataRef, Value,
 };
 
 use crate::convert::{raise, show};

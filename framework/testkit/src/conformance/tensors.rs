@@ -22,7 +22,7 @@ pub(super) fn equal(a: &Tensor, b: &Tensor, what: &str) -> Checked {
     })
 }
 
-/// Holds that two tensors are equal up to rounding.
+/// Holds that two tensors are equal up to rounding, which may depend on how a tensor lies in memory.
 pub(super) fn near(a: &Tensor, b: &Tensor, what: &str) -> Checked {
     within(a, b, [1e-4, 1e-5], what)
 }
