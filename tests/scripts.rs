@@ -5,6 +5,8 @@
 mod cold;
 #[path = "scripts/components.rs"]
 mod components;
+#[path = "scripts/dry_run.rs"]
+mod dry_run;
 #[path = "scripts/fine_tuning.rs"]
 mod fine_tuning;
 #[path = "scripts/prompts.rs"]
@@ -15,14 +17,14 @@ mod reasons;
 mod search;
 #[path = "../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
+#[path = "scripts/servers.rs"]
+mod servers;
 #[path = "scripts/sweep.rs"]
 mod sweep;
 
 mod place;
 
 use place::{Place, SMALL, text, workspace};
-use serde_json::Value;
-use server::{Act, TestServer};
 
 /// What a run printed, without the lines that name its folder.
 fn steady(printed: &str) -> Vec<&str> {
@@ -353,113 +355,4 @@ fn what_does_not_belong_together_is_refused() {
         assert!(errors.contains(expected), "{script}: {errors}");
         assert!(errors.contains("parts.lua:"), "{script}: {errors}");
     }
-}
-
-#[test]
-fn a_dry_run_computes_nothing_and_finds_mistakes() {
-    let place = Place::new();
-    let output = place.run("scripts/quickstart.lua", &["--dry-run", "--set", SMALL[0]]);
-    assert!(text(&output).contains("dry run"));
-    assert!(!place.path("store/model").exists() && !place.path("store/guided").exists());
-
-    let script = place.path("typo.lua");
-    let typo = "local d = lapidary.dataset('tests/fixtures/tiny.toml'):leave_one_out {}\n\
-                local b = lapidary.base_embedder('sasrec', { dim = 8, dropuot = 0.1 }):fit(d)\n";
-    std::fs::write(&script, typo).unwrap();
-    let output = place.run(script.to_str().unwrap(), &["--dry-run"]);
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(
-        errors.contains("typo.lua:2") && errors.contains("`dropout`"),
-        "{errors}"
-    );
-    for (mistake, expected) in [
-        (
-            "lapidary.llm('local', { model = 'smollm3' })",
-            "model `smollm3` was not found",
-        ),
-        ("lapidary.refine { base = base, dim = 4 }", "give a reducer"),
-        (
-            "lapidary.refine { base = base, alpha = -1 }",
-            "refine: `alpha`: must be a number above 0",
-        ),
-        ("base.model:recommend('nobody')", "nobody"),
-    ] {
-        let text = format!(
-            "local split = lapidary.dataset('tests/fixtures/tiny.toml'):leave_one_out {{}}\n\
-             local base = lapidary.base_embedder('sasrec', {{ dim = 8 }}):fit(split)\n\
-             local made = {mistake}\n\
-             lapidary.prompt('score_phrases', {{ attributes = 'configs/attributes/movies.toml' }}):score(made, split)\n"
-        );
-        std::fs::write(&script, text).unwrap();
-        let output = place.run(script.to_str().unwrap(), &["--dry-run"]);
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(errors.contains(expected), "{mistake}: {errors}");
-    }
-    assert!(!place.path("store/model").exists());
-}
-
-/// A server whose model rates by the length of the question, and which refuses the call of that number.
-fn rating_server(refused: Option<usize>) -> TestServer {
-    TestServer::start(move |number, call| {
-        if Some(number) == refused {
-            return server::failure(400, "out of memory");
-        }
-        let names = call.body["response_format"]["json_schema"]["schema"]["required"].clone();
-        let length = call.body["messages"].to_string().len();
-        let names = names.as_array().unwrap().iter().zip(0..);
-        let rate = |(name, i): (&Value, usize)| {
-            (
-                name.as_str().unwrap().to_owned(),
-                ((length + i) % 11).into(),
-            )
-        };
-        let answer = Value::Object(names.map(rate).collect()).to_string();
-        Act::Changed(Box::new(move |reply| {
-            reply["choices"][0]["message"]["content"] = answer.clone().into();
-        }))
-    })
-}
-
-#[test]
-fn the_script_of_servers_asks_one_and_asks_nothing_twice() {
-    let (place, server) = (Place::new(), rating_server(None));
-    let set = [SMALL[0].to_owned(), format!("base_url={}", server.url)];
-    let ledger = format!("ledger={}", place.path("spent.jsonl").display());
-    let set = [set[0].as_str(), &set[1], &ledger];
-    let first = place.print("scripts/server.lua", &set);
-    assert!(first.contains(" 0 known, 0 not readable"), "{first}");
-    let asked = server.calls().len();
-    assert!(
-        asked > 0 && first.contains(&format!("{asked} asked")),
-        "{first}"
-    );
-    let spent = std::fs::read_to_string(place.path("spent.jsonl")).unwrap();
-    assert_eq!(spent.lines().count(), asked);
-    assert_eq!(first, place.print("scripts/server.lua", &set));
-    assert_eq!(server.calls().len(), asked);
-}
-
-#[test]
-fn what_a_server_answered_before_it_failed_is_not_asked_again() {
-    let (place, server) = (Place::new(), rating_server(Some(3)));
-    let base_url = format!("base_url={}", server.url);
-    let failed = place.run(
-        "scripts/server.lua",
-        &["--set", SMALL[0], "--set", &base_url],
-    );
-    let errors = String::from_utf8_lossy(&failed.stderr).into_owned();
-    assert!(
-        !failed.status.success() && errors.contains("out of memory"),
-        "{errors}"
-    );
-    let answered = server.calls().len() - 1;
-    let printed = place.print("scripts/server.lua", &[SMALL[0], &base_url]);
-    let asked = server.calls().len() - 1 - answered;
-    assert!(
-        answered >= 3 && asked > 0,
-        "{answered} before, {asked} after"
-    );
-    let expected = format!("{asked} asked, {answered} known");
-    assert!(printed.contains(&expected), "no `{expected}` in: {printed}");
 }

@@ -13,6 +13,8 @@ use lapidary_testkit::library::plugin_library;
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
+use serde_json::Value;
+
 use super::*;
 
 fn registry_of(folder: &Path) -> (Registry, Report) {

@@ -1,5 +1,6 @@
 //! Reasons from scripts: steering, and tests of whether they hold.
 
+use super::servers::rating_server;
 use super::*;
 
 /// A model's reasons of every kind, of what a server's model rated.

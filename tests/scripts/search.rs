@@ -1,5 +1,7 @@
 //! Searches that train.
 
+use serde_json::Value;
+
 use super::*;
 
 fn run_json(place: &Place) -> Value {
