@@ -272,7 +272,10 @@ fn mistakes_are_told_before_anything_runs() {
     place.refuses(
         "local swept = 'swept.lua' ",
         &[
-            ("lapidary.sweep { settings = {} }", "`script` is missing"),
+            (
+                "lapidary.sweep { settings = {} }",
+                "`script`: must be the file of the script to run",
+            ),
             (
                 "lapidary.sweep { script = 'swetp.lua' }",
                 "did you mean swept.lua?",
@@ -283,7 +286,7 @@ fn mistakes_are_told_before_anything_runs() {
             ),
             (
                 "lapidary.sweep { script = swept, at_once = 0 }",
-                "at_once: must be at least 1",
+                "`at_once`: must be at least 1, found 0",
             ),
             (
                 "lapidary.sweep { script = swept, settings = { dim = {{1}} } }",

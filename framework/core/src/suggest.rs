@@ -6,7 +6,7 @@ use std::path::Path;
 pub fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> Vec<String> {
     let wanted = name.to_lowercase();
     // Of a short name every other short name is a few letters away.
-    let slips = wanted.chars().count().saturating_sub(2).min(2);
+    let slips = wanted.chars().count().saturating_sub(1).min(2);
     let mut scored: Vec<(f64, &str)> = known
         .iter()
         .map(|k| {

@@ -78,9 +78,8 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> std::result::Result<T, Vec<Prob
             Ok(read) if problems.is_empty() => return Ok(read),
             Ok(_) => break,
             Err(error) => {
-                // A key that is missing may be one that was taken out, or the right name of it.
                 let missing = error.message().starts_with("missing field");
-                if !missing || problems.is_empty() {
+                if !missing || !is_explained(text, &error, &problems) {
                     problems.push(problem(&error));
                 }
                 let take = if missing { take_out_table } else { take_out };
@@ -92,6 +91,20 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> std::result::Result<T, Vec<Prob
     }
     problems.sort_by_key(|problem| problem.at.as_ref().map(|at| at.start));
     Err(problems)
+}
+
+/// Whether a key that is missing may be one that was taken out of the same table, or the right name of it.
+fn is_explained(text: &str, missing: &toml::de::Error, problems: &[Problem]) -> bool {
+    let Some(table) = missing.span() else {
+        return !problems.is_empty();
+    };
+    let places = problems.iter().filter_map(|problem| problem.at.as_ref());
+    let mut below = places.filter(|at| at.start >= table.start);
+    // A table's place is its header: it goes on to the next one.
+    below.any(|at| {
+        let between = text.get(table.end..at.start).unwrap_or_default();
+        !between.contains("\n[")
+    })
 }
 
 fn problem(error: &toml::de::Error) -> Problem {
@@ -122,13 +135,9 @@ fn within(value: &mut Spanned<DeValue<'_>>, at: &Range<usize>) -> bool {
     }
 }
 
-/// Takes out the table that stands at that place: the value of a key, or one of a list.
+/// Takes out the table that stands at that place: one of a list, whose first has the place of the list too, or a key's.
 fn take_out_table(table: &mut DeTable<'_>, at: &Range<usize>) -> bool {
-    let key = table.iter().find(|(_, value)| value.span() == *at);
-    if let Some(key) = key.map(|(key, _)| key.clone()) {
-        return table.remove(&key).is_some();
-    }
-    table.iter_mut().any(|(_, value)| match value.get_mut() {
+    let within = table.iter_mut().any(|(_, value)| match value.get_mut() {
         DeValue::Table(inner) => take_out_table(inner, at),
         DeValue::Array(values) => {
             let all = std::mem::replace(values, DeArray::new());
@@ -137,7 +146,10 @@ fn take_out_table(table: &mut DeTable<'_>, at: &Range<usize>) -> bool {
             values.len() < before
         }
         _ => false,
-    })
+    });
+    let key = table.iter().find(|(_, value)| value.span() == *at);
+    let key = key.map(|(key, _)| key.clone()).filter(|_| !within);
+    within || key.is_some_and(|key| table.remove(&key).is_some())
 }
 
 /// Where the value of a key such as `filters.until` stands.
@@ -299,7 +311,7 @@ mod tests {
                 (2, "unknown key `degree`; did you mean `degrees`?"),
                 (3, "key `degrees` is missing"),
                 (5, "expected a whole number of at least 0, found -1"),
-                (7, "unknown key `ligth`; known: `degrees`"),
+                (8, "unknown key `ligth`; known: `degrees`"),
             ]
         );
     }

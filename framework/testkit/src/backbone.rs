@@ -77,7 +77,7 @@ pub fn padding_does_not_change_what_is_real(model: &impl Backbone) {
     let alone = model.forward(&short, &mask(&[3], 3), false).unwrap();
     let padded = Tensor::cat(&[&short, &input(1, 3).fill_(1e6)], 1);
     let padded = model.forward(&padded, &mask(&[3], 6), false).unwrap();
-    assert!(largest_difference(&alone, &padded.narrow(1, 0, 3)) < 1e-6);
+    assert!(largest_difference(&alone, &padded.narrow(1, 0, 3)) < 1e-5);
 }
 
 /// Input and parameters have gradients that are not 0, in training, with two rows of the given lengths.
