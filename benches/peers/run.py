@@ -26,8 +26,8 @@ PEERS = {
     "rectools": (["rectools_models.py"], ["sasrec", "bert4rec"]),
     "rectools_fast": (["rectools_fast.py"], ["sasrec"]),
     "sasrec_pytorch": (["sasrec_pytorch.py"], ["sasrec"]),
-    "recbole": (["recbole_models.py"], ["sasrec", "gru4rec"]),
-    "recbole_unwatched": (["recbole_models.py", "--unwatched"], ["sasrec", "gru4rec"]),
+    "recbole": (["recbole_models.py"], ["sasrec", "bert4rec", "gru4rec"]),
+    "recbole_unwatched": (["recbole_models.py", "--unwatched"], ["sasrec", "bert4rec", "gru4rec"]),
 }
 
 
@@ -197,14 +197,20 @@ def row(peer, model, data, measure, ours, peers):
     }
 
 
+def machine():
+    """The processor by its name, and the number of its cores."""
+    told = subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout
+    names = [line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("Model name")]
+    return {"processor": names[0] if names else platform.machine(), "cores": os.cpu_count()}
+
+
 def keep(rows, given):
     """Adds rows to the results; those of the same comparison are replaced."""
     same = lambda row: tuple(row[key] for key in ("peer", "model", "dataset", "measure"))
     found = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     new = {same(row) for row in rows}
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    rows = [row for row in found if same(row) not in new] + rows
-    results = {"machine": machine, "threads": given.threads, "rows": rows}
+    kept = [row for row in found if same(row) not in new]
+    results = {"rows": kept + [row | {"machine": machine(), "threads": given.threads} for row in rows]}
     unfinished = RESULTS.with_suffix(".new")
     unfinished.write_text(json.dumps(results, indent=1) + "\n")
     unfinished.replace(RESULTS)

@@ -4,7 +4,6 @@ import argparse
 import gzip
 import json
 import os
-import platform
 import shutil
 import sqlite3
 import statistics
@@ -13,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from run import measured
+from run import machine, measured
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -178,10 +177,9 @@ def main():
         }
         for name in names
     ]
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     kept = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     kept = [row for row in kept if row["dtype"] != given.dtype]
-    results = {"rows": kept + [row | {"machine": machine, "threads": given.threads} for row in rows]}
+    results = {"rows": kept + [row | {"machine": machine(), "threads": given.threads} for row in rows]}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print("\n| phrases per processor second | lapidary | peer | ratio | largest difference |\n|---|---|---|---|---|")
     for row in rows:

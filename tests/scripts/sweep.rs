@@ -79,6 +79,19 @@ fn the_sweep_script_runs_and_runs_again_from_the_store() {
             assert_eq!(note["how"], "loaded", "{key}");
         }
     }
+
+    // The first sweep goes with what it started, the second one stays.
+    let removed = Command::new(env!("CARGO_BIN_EXE_lapidary"))
+        .args(["runs", "rm"])
+        .arg(&parent)
+        .arg("--runs")
+        .arg(place.path("runs"))
+        .output()
+        .unwrap();
+    assert!(removed.status.success(), "{removed:?}");
+    assert_eq!(runs(&place, "sweep-").len(), 1);
+    assert_eq!(runs(&place, "base-").len(), 8);
+    assert!(!parent.exists());
 }
 
 #[test]

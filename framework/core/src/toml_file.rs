@@ -46,37 +46,45 @@ impl Problem {
 /// # Errors
 /// [`Error::Io`]; [`Error::Setting`] that tells all problems.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    read_checked(path, |_, _| Vec::new())
+    read_checked(path, |_, _, _| Vec::new())
 }
 
-/// As [`read`]; `check` is given the text and what was read of it, and tells what else cannot be used.
+/// As [`read`]; `check` tells what else cannot be used, as in [`parse`].
 ///
 /// # Errors
 /// As [`read`].
 pub fn read_checked<T: DeserializeOwned>(
     path: &Path,
-    check: impl FnOnce(&str, &T) -> Vec<Problem>,
+    check: impl FnOnce(&str, &T, Whole) -> Vec<Problem>,
 ) -> Result<T> {
     let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-    let read: T = parse(&text).map_err(|problems| refuse(path, &text, &problems))?;
-    match check(&text, &read) {
-        none if none.is_empty() => Ok(read),
-        problems => Err(refuse(path, &text, &problems)),
-    }
+    parse(&text, |read, whole| check(&text, read, whole))
+        .map_err(|problems| refuse(path, &text, &problems))
 }
 
+/// Whether a file was read as it stands, so that what is missing is not there; else keys were taken out of it.
+pub type Whole = bool;
+
 /// Reads a TOML text, or tells all problems in their order in it. A key that cannot be used, or a table that lacks one, is
-/// taken out and the rest read again.
+/// taken out and the rest read again. `check` is given what was read, and tells what else cannot be used.
 ///
 /// # Errors
 /// The problems; there is at least one.
-pub fn parse<T: DeserializeOwned>(text: &str) -> std::result::Result<T, Vec<Problem>> {
+pub fn parse<T: DeserializeOwned>(
+    text: &str,
+    check: impl FnOnce(&T, Whole) -> Vec<Problem>,
+) -> std::result::Result<T, Vec<Problem>> {
     let (mut table, broken) = DeTable::parse_recoverable(text);
     let mut problems: Vec<Problem> = broken.iter().map(problem).collect();
     while broken.is_empty() {
         match T::deserialize(toml::Deserializer::from(table.clone())) {
-            Ok(read) if problems.is_empty() => return Ok(read),
-            Ok(_) => break,
+            Ok(read) => {
+                problems.extend(check(&read, problems.is_empty()));
+                if problems.is_empty() {
+                    return Ok(read);
+                }
+                break;
+            }
             Err(error) => {
                 let missing = error.message().starts_with("missing field");
                 if !missing || !is_explained(text, &error, &problems) {
@@ -300,7 +308,7 @@ mod tests {
             ovens: Vec<Oven>,
         }
         let text = "[[ovens]]\ndegree = 1\n[[ovens]]\n[[ovens]]\ndegrees = -1\n[[ovens]]\ndegrees = 1\nligth = 2\n";
-        let problems = parse::<Kitchen>(text).unwrap_err();
+        let problems = parse::<Kitchen>(text, |_, _| Vec::new()).unwrap_err();
         let lines = problems.iter().map(|problem| {
             let before = &text[..problem.at.as_ref().unwrap().start];
             (before.matches('\n').count() + 1, problem.reason.as_str())

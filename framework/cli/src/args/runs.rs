@@ -34,7 +34,7 @@ pub enum RunsCommand {
     Show(Named),
     /// Show in which settings runs differ, and their figures side by side.
     Compare(Compare),
-    /// Remove the folders of runs. What they computed stays in the store until `gc`.
+    /// Remove the folders of runs; with a sweep go the runs that it started. What they computed stays in the store until `gc`.
     Rm(Remove),
     /// Remove from the store what no run refers to.
     Gc(Collect),

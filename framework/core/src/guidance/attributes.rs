@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::error::{Error, Result};
-use crate::toml_file::{self, Problem};
+use crate::toml_file::{self, Problem, Whole};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,11 +40,7 @@ pub fn load(path: &Path) -> Result<AttributeSet> {
 }
 
 pub(super) fn parse(text: &str) -> std::result::Result<AttributeSet, Vec<Problem>> {
-    let set: Set = toml_file::parse(text)?;
-    let problems = problems(&set);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
+    let set: Set = toml_file::parse(text, problems)?;
     let attribute = |entry: Entry| Attribute {
         name: entry.name.into_inner(),
         description: entry.description.into_inner(),
@@ -71,14 +67,14 @@ fn texts(spanned: Vec<Spanned<String>>) -> Vec<String> {
 }
 
 /// All that is wrong with a set, in the order of the file.
-fn problems(set: &Set) -> Vec<Problem> {
+fn problems(set: &Set, whole: Whole) -> Vec<Problem> {
     let mut found = Vec::from_iter(of_name("domain", &set.domain));
     found.extend(of_texts([
         ("item", &set.item),
         ("items", &set.items),
         ("verb", &set.verb),
     ]));
-    if set.attributes.get_ref().is_empty() {
+    if whole && set.attributes.get_ref().is_empty() {
         let reason = "`attributes` is empty; write at least one `[[attributes]]`";
         found.push(Problem::new(set.attributes.span(), reason));
     }

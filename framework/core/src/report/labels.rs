@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::pipeline::{KeptRun, UNFINISHED};
+use crate::run::naming;
 
 /// A model's name for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -92,15 +93,7 @@ fn named_by_comparisons(record: &Value) -> BTreeMap<&str, String> {
 
 fn of_model(record: &Value, note: &Value) -> Label {
     let inputs = &note["inputs"];
-    let backbone = inputs["backbone"].as_str().unwrap_or("model");
-    let start = inputs["start"].as_str().unwrap_or_default();
-    let refined =
-        artefacts(record).find(|(sort, of)| *sort == "refined" && of["fingerprint"] == *start);
-    let way = match refined {
-        None => backbone.to_owned(),
-        Some((_, of)) if of["inputs"]["guided"].is_null() => format!("{backbone}, trained on"),
-        Some(_) => format!("{backbone}, refined"),
-    };
+    let way = naming::of_model(&record["artefacts"], inputs).unwrap_or_else(|| "model".to_owned());
     Label {
         text: String::new(),
         way,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::naming;
 use super::record::Record;
 use crate::error::{Error, Result};
 
@@ -100,15 +101,7 @@ impl Record {
         if let Some(name) = inputs("base")["base_embedder"].as_str() {
             return Some(name.to_owned());
         }
-        let model = inputs("model");
-        let backbone = model["backbone"].as_str()?;
-        let start = model["start"].as_str().and_then(|start| start.get(..16));
-        let refined =
-            start.is_some_and(|start| artefacts.get(format!("refined {start}")).is_some());
-        Some(match refined {
-            true => format!("refined {backbone}"),
-            false => backbone.to_owned(),
-        })
+        naming::of_model(artefacts, inputs("model"))
     }
 }
 

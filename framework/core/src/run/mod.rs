@@ -19,6 +19,7 @@ mod figures;
 mod folder;
 mod manifest;
 mod metrics;
+pub(crate) mod naming;
 mod record;
 mod references;
 mod table;

@@ -25,7 +25,7 @@ struct Removed {
     bytes: u64,
 }
 
-/// Removes runs, or none where one of them cannot be removed.
+/// Removes runs, those of a sweep with the sweep, or none where one of them cannot be removed.
 ///
 /// # Errors
 /// What the user must be told.
@@ -34,8 +34,11 @@ pub fn execute(command: &Remove) -> Result<(), Failure> {
     let mut folders: Vec<PathBuf> = Vec::new();
     for named in &command.of {
         let folder = removable(&finding::find(named, home)?, home)?;
-        if !folders.contains(&folder) {
-            folders.push(folder);
+        let swept = swept(&folder, home)?;
+        for folder in std::iter::once(folder).chain(swept) {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
         }
     }
     let mut removed = Vec::new();
@@ -63,6 +66,15 @@ pub fn execute(command: &Remove) -> Result<(), Failure> {
         summary::size(bytes)
     );
     output::print(&format!("{}{freed}", lines.collect::<String>()))
+}
+
+/// The runs that a sweep started, where they may be removed.
+fn swept(sweep: &Path, home: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let name = sweep.file_name().unwrap_or_default().to_string_lossy();
+    let all = Record::all(home)?.into_iter();
+    let readable = all.filter_map(|(_, run)| run.ok());
+    let swept = readable.filter(|run| run.get("sweep").as_str() == Some(&*name));
+    swept.map(|run| removable(run.folder(), home)).collect()
 }
 
 /// The real folder of a run that may be removed: it lies in the folder of runs, is a run, and does not go on.

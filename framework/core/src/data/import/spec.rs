@@ -8,7 +8,7 @@ use super::values::TimeUnit;
 use crate::data::date::Moment;
 use crate::error::{Error, Result};
 use crate::settings::refuse;
-use crate::toml_file::{self, Problem};
+use crate::toml_file::{self, Problem, Whole};
 
 /// A description of a data set to import. Unknown keys are refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -178,8 +178,8 @@ impl ImportSpec {
     /// # Errors
     /// [`Error::Io`]; [`Error::Setting`] that tells all problems with their lines, and the nearest name of an unknown key.
     pub fn from_toml(path: &Path) -> Result<Self> {
-        let mut spec: Self = toml_file::read_checked(path, |text, spec: &Self| {
-            let problems = spec.problems().into_iter();
+        let mut spec: Self = toml_file::read_checked(path, |text, spec: &Self, whole| {
+            let problems = spec.problems(whole).into_iter();
             problems
                 .map(|(key, reason)| Problem::of_key(text, key, reason))
                 .collect()
@@ -207,15 +207,15 @@ impl ImportSpec {
     /// # Errors
     /// [`Error::Setting`].
     pub fn check(&self, place: &str) -> Result<()> {
-        let problems = self.problems().into_iter();
+        let problems = self.problems(true).into_iter();
         let problems: Vec<String> = problems
             .map(|(key, reason)| format!("`{key}`: {reason}"))
             .collect();
         refuse(place, &problems)
     }
 
-    /// Keys whose values do not fit the others, and why.
-    fn problems(&self) -> Vec<(&'static str, &'static str)> {
+    /// Keys whose values cannot be used, and why; those that do not fit the others only where `whole` says that all are there.
+    fn problems(&self, whole: Whole) -> Vec<(&'static str, &'static str)> {
         let filters = &self.filters;
         let later = |(from, until): (Moment, Moment)| from >= until;
         let mapped = self.columns != Columns::default();
@@ -226,7 +226,7 @@ impl ImportSpec {
         };
         let problems = [
             (
-                self.path.is_none() && self.interactions.is_empty(),
+                whole && self.path.is_none() && self.interactions.is_empty(),
                 "path",
                 "the source's folder is missing; or name its files as `interactions`",
             ),
@@ -241,17 +241,17 @@ impl ImportSpec {
                 "is not after `from`",
             ),
             (
-                mapped && !table && self.format != Format::Recbole,
+                whole && mapped && !table && self.format != Format::Recbole,
                 "columns",
                 "a column map needs `format = \"table\"` or `\"recbole\"`; the columns of other formats are known",
             ),
             (
-                !table && text != TextColumns::default(),
+                whole && !table && text != TextColumns::default(),
                 "text",
                 "for this format only `fields` can be set; a column map needs `format = \"table\"`",
             ),
             (
-                table && (self.columns.user.is_none() || self.columns.item.is_none()),
+                whole && table && (self.columns.user.is_none() || self.columns.item.is_none()),
                 "columns",
                 "`user` and `item` are needed for `format = \"table\"`",
             ),
