@@ -66,3 +66,5 @@ for seed = 1, seeds do
 end
 runs.name = "base_vs_refined"
 print(lapidary.compare(runs))
+-- What is left of the gain when the base has trained as long.
+print(lapidary.compare { runs[2], runs[3], name = "refined_vs_trained_on" })

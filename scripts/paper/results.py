@@ -13,9 +13,15 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
 PAGE = HERE.parent.parent / "RESULTS.md"
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
-TABLES = ["base_vs_refined", "ablations"]
-EXPERIMENTS = ["base_vs_refined", "controls", "ablations"]
-TITLES = ["base against refined, with controls", "controls", "ablations"]
+# What base_vs_refined.lua measures beside its own table.
+BESIDE = ["controls", "refined_vs_trained_on"]
+TABLES = ["base_vs_refined", "refined_vs_trained_on", "fine_tuning", "ablations"]
+EXPERIMENTS = ["base_vs_refined", *BESIDE, "fine_tuning", "ablations"]
+TITLES = {
+    "base_vs_refined": "base against refined, with controls",
+    "fine_tuning": "users asked, zero-shot and fine-tuned",
+    "ablations": "ablations",
+}
 DOMAINS = ["movies", "clothing", "games"]
 BACKBONES = ["gru4rec", "sasrec", "bert4rec"]
 KEPT = ", seen kept"
@@ -103,21 +109,23 @@ def tables(rows):
         if not row["experiment"].endswith(KEPT):
             groups.setdefault((row["domain"], row["backbone"], row["command"]), []).append(row)
     for (domain, backbone, command), group in sorted(groups.items(), key=lambda item: place(*item)):
+        group.sort(key=order)
         first = group[0]
-        yield f"### {domain.capitalize()}, {backbone}: {TITLES[min(map(order, group))]}\n"
+        yield f"### {domain.capitalize()}, {backbone}: {TITLES[first['experiment']]}\n"
         yield f"`{command}`; {first['seeds']} seeds, {first['model']}, {first['device']}{scores_of(first)}.\n"
         yield "| way | " + " | ".join(f"{m} | gain | p" for m in METRICS) + " |"
         yield "|---" * (1 + 3 * len(METRICS)) + "|"
-        bases = {row["metric"]: row for row in group}
+        bases = {row["metric"]: row for row in reversed(group) if row["base"] == first["base"]}
         cells = [f"{number(bases[m]['base_mean'], bases[m]['base_sd'])} | | " for m in METRICS]
         yield f"| {first['base']} | " + " | ".join(cells) + " |"
-        for way in dict.fromkeys(row["way"] for row in sorted(group, key=order)):
-            own = {row["metric"]: row for row in group if row["way"] == way}
-            cells = [
-                f"{number(own[m]['refined_mean'], own[m]['refined_sd'])} | {100 * own[m]['gain']:+.1f} % | {own[m]['p']:.3f}"
-                for m in METRICS
-            ]
-            yield f"| {way} | " + " | ".join(cells) + " |"
+        for base, way in dict.fromkeys((row["base"], row["way"]) for row in group):
+            own = {row["metric"]: row for row in group if (row["base"], row["way"]) == (base, way)}
+            gains = [f"{100 * own[m]['gain']:+.1f} % | {own[m]['p']:.3f}" for m in METRICS]
+            if base != first["base"]:
+                yield f"| {way} against {base} | " + " | ".join(f"| {gain}" for gain in gains) + " |"
+                continue
+            means = [number(own[m]["refined_mean"], own[m]["refined_sd"]) for m in METRICS]
+            yield f"| {way} | " + " | ".join(f"{mean} | {gain}" for mean, gain in zip(means, gains)) + " |"
         yield ""
 
 
@@ -128,7 +136,7 @@ def order(row):
 def place(key, group):
     domain, backbone, _ = key
     known = lambda name, names: names.index(name) if name in names else len(names)
-    return min(map(order, group)) // 2, known(domain, DOMAINS), known(backbone, BACKBONES), key
+    return min(map(order, group)), known(domain, DOMAINS), known(backbone, BACKBONES), key
 
 
 def write(path, text):
@@ -146,7 +154,7 @@ def main():
         new = list(rows_of(folder))
         replaced = {comparison(row) for row in new}
         # A table of base and refined brings its controls, or has none.
-        replaced |= {("controls", *same) for table, *same in replaced if table == "base_vs_refined"}
+        replaced |= {(beside, *same) for table, *same in replaced if table == "base_vs_refined" for beside in BESIDE}
         rows = [row for row in rows if comparison(row) not in replaced] + new
     write(RESULTS, json.dumps({"rows": rows}, indent=1) + "\n")
     page = PAGE.read_text()

@@ -1,6 +1,6 @@
 //! Lists of the best items.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::seen::Seen;
 use super::ties;
@@ -58,19 +58,24 @@ pub(crate) fn best_unseen(
     ties::top(scores, k, cases)
 }
 
-/// Collects the best of each block.
+/// Collects the best of each block, in tensors for all cases: small ones kept from each block would break up the memory
+/// that the next block's scores need.
 pub(super) struct Collector {
     k: usize,
-    scores: Vec<Tensor>,
-    items: Vec<Tensor>,
+    cases: usize,
+    done: i64,
+    /// Scores f32 `[N,k]` and items i64 `[N,k]`, once there is a block.
+    best: Option<(Tensor, Tensor)>,
 }
 
 impl Collector {
-    pub fn new(k: usize) -> Self {
+    /// For the best `k` of each of `cases`.
+    pub fn new(k: usize, cases: usize) -> Self {
         Self {
             k,
-            scores: Vec::new(),
-            items: Vec::new(),
+            cases,
+            done: 0,
+            best: None,
         }
     }
 
@@ -79,9 +84,20 @@ impl Collector {
         if self.k == 0 {
             return Ok(());
         }
-        let (best, items) = ties::top(scores, self.k, cases)?;
-        self.scores.push(best);
-        self.items.push(items);
+        let found = ties::top(scores, self.k, cases)?;
+        let all = match self.best.take() {
+            Some(all) => all,
+            None => {
+                let size = [self.cases as i64, self.k as i64];
+                let of = |kind| Tensor::f_empty(size, (kind, scores.device()));
+                (of(Kind::Float)?, of(Kind::Int64)?)
+            }
+        };
+        let rows = cases.len() as i64;
+        all.0.f_narrow(0, self.done, rows)?.f_copy_(&found.0)?;
+        all.1.f_narrow(0, self.done, rows)?.f_copy_(&found.1)?;
+        self.done += rows;
+        self.best = Some(all);
         Ok(())
     }
 
@@ -92,12 +108,12 @@ impl Collector {
             offsets: vec![0],
             ..TopLists::default()
         };
-        if order.is_empty() || self.k == 0 {
+        let Some((scores, items)) = self.best else {
             lists.offsets = vec![0; order.len() + 1];
             return Ok(lists);
-        }
-        let scores = Vec::<f32>::try_from(&Tensor::f_cat(&self.scores, 0)?.f_view([-1i64])?)?;
-        let items = Vec::<i64>::try_from(&Tensor::f_cat(&self.items, 0)?.f_view([-1i64])?)?;
+        };
+        let scores = Vec::<f32>::try_from(&scores.f_view([-1i64])?)?;
+        let items = Vec::<i64>::try_from(&items.f_view([-1i64])?)?;
         let mut row_of = vec![0; order.len()];
         for (row, &case) in order.iter().enumerate() {
             row_of[case] = row;

@@ -106,7 +106,7 @@ pub fn rank(
     check_catalogue(scorer, split)?;
     let n_items = split.n_items;
     let order = by_history(cases);
-    let mut collected = Collected::new(options.lists.map(|k| k.min(n_items)));
+    let mut collected = Collected::new(options.lists.map(|k| k.min(n_items)), cases.len());
     let stage = progress::begin("ranking", cases.len() as u64);
     for numbers in order.chunks(options.rows(n_items)) {
         interrupt::check()?;
@@ -142,23 +142,24 @@ pub(crate) fn by_history(cases: &[Case]) -> Vec<usize> {
     order
 }
 
-/// What the blocks gave so far; stays on the scorer's device until the end.
+/// What the blocks gave so far, in tensors for all cases; stays on the scorer's device until the end.
 struct Collected {
+    cases: usize,
     done: usize,
-    counts: Vec<Tensor>,
-    nan: Vec<Tensor>,
+    /// As [`counts`] gives them, i64 `[4,N]`, and whether a score was NaN, bool `[]`; once there is a block.
+    found: Option<(Tensor, Tensor)>,
     all: Option<Collector>,
     unseen: Option<Collector>,
 }
 
 impl Collected {
-    fn new(lists: Option<usize>) -> Self {
+    fn new(lists: Option<usize>, cases: usize) -> Self {
         Self {
+            cases,
             done: 0,
-            counts: Vec::new(),
-            nan: Vec::new(),
-            all: lists.map(Collector::new),
-            unseen: lists.map(Collector::new),
+            found: None,
+            all: lists.map(|k| Collector::new(k, cases)),
+            unseen: lists.map(|k| Collector::new(k, cases)),
         }
     }
 
@@ -175,7 +176,14 @@ impl Collected {
         check_scores(&scores, rows, scorer.n_items())?;
         let scores = scores.f_contiguous()?;
         let device = scores.device();
-        self.nan.push(scores.f_amax([1i64], false)?.f_isnan()?);
+        let (places, mut nan) = match self.found.take() {
+            Some(found) => found,
+            None => (
+                Tensor::f_empty([4, self.cases as i64], (Kind::Int64, device))?,
+                Tensor::f_zeros([], (Kind::Bool, device))?,
+            ),
+        };
+        let _ = nan.f_logical_or_(&scores.f_amax([1i64], false)?.f_isnan()?.f_any()?)?;
 
         let targets: Vec<i64> = cases.iter().map(|&c| i64::from(split.target(c))).collect();
         let targets = Tensor::f_from_slice(&targets)?
@@ -184,7 +192,10 @@ impl Collected {
         let of_target = scores.f_gather(1, &targets, false)?;
         let pairs = cases.iter().map(|&c| (split.history(c), split.target(c)));
         let seen = Seen::new(pairs, scorer.n_items(), device)?;
-        self.counts.push(counts(&scores, &of_target, &seen)?);
+        places
+            .f_narrow(1, self.done as i64, rows)?
+            .f_copy_(&counts(&scores, &of_target, &seen)?)?;
+        self.found = Some((places, nan));
 
         if let (Some(all), Some(unseen)) = (&mut self.all, &mut self.unseen) {
             all.add(&scores, cases)?;
@@ -200,25 +211,22 @@ impl Collected {
     /// Reads the results, back in the cases' own order.
     fn finish(self, order: &[usize]) -> Result<(Places, Places)> {
         let (mut all, mut unseen) = (Places::default(), Places::default());
-        if order.is_empty() {
-            all.top = self.all.map(|c| c.finish(order)).transpose()?;
-            unseen.top = self.unseen.map(|c| c.finish(order)).transpose()?;
-            return Ok((all, unseen));
-        }
-        if Tensor::f_cat(&self.nan, 0)?.f_any()?.f_int64_value(&[])? != 0 {
-            return Err(nan("ranking"));
-        }
-        let counts = Tensor::f_cat(&self.counts, 1)?.f_to_device(tch::Device::Cpu)?;
-        let column = |row: i64| -> Result<Vec<u32>> {
-            let sorted = Vec::<i64>::try_from(&counts.f_get(row)?)?;
-            let mut values = vec![0; order.len()];
-            for (&number, value) in order.iter().zip(sorted) {
-                values[number] = value as u32;
+        if let Some((counts, is_nan)) = self.found {
+            if is_nan.f_int64_value(&[])? != 0 {
+                return Err(nan("ranking"));
             }
-            Ok(values)
-        };
-        (all.greater, all.ties) = (column(0)?, column(1)?);
-        (unseen.greater, unseen.ties) = (column(2)?, column(3)?);
+            let counts = counts.f_to_device(tch::Device::Cpu)?;
+            let column = |row: i64| -> Result<Vec<u32>> {
+                let sorted = Vec::<i64>::try_from(&counts.f_get(row)?)?;
+                let mut values = vec![0; order.len()];
+                for (&number, value) in order.iter().zip(sorted) {
+                    values[number] = value as u32;
+                }
+                Ok(values)
+            };
+            (all.greater, all.ties) = (column(0)?, column(1)?);
+            (unseen.greater, unseen.ties) = (column(2)?, column(3)?);
+        }
         all.top = self.all.map(|c| c.finish(order)).transpose()?;
         unseen.top = self.unseen.map(|c| c.finish(order)).transpose()?;
         Ok((all, unseen))
