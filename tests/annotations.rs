@@ -6,6 +6,9 @@ mod place;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use lapidary_core::plugin::{Registry, SearchPath};
+use lapidary_sdk::Kind;
+use lapidary_testkit::programs::skipped;
 use place::{Place, text, workspace};
 
 /// Annotations for the plugins that come with Lapidary; the folder.
@@ -21,6 +24,35 @@ fn annotated(place: &Place) -> PathBuf {
         .unwrap();
     assert!(text(&output).contains("lapidary.lua"));
     folder
+}
+
+/// The classes of all components and the keys of their settings, from what the plugins say of themselves.
+fn component_classes(place: &Place) -> Vec<(String, Vec<String>)> {
+    let mut registry = Registry::empty();
+    registry.load_dirs(SearchPath::from_parts(&[place.path("plugins")], None, None));
+    let mut classes = Vec::new();
+    for entry in registry.entries() {
+        let about = &entry.description;
+        let properties = about.settings["properties"].as_object();
+        let mut keys: Vec<String> = properties
+            .into_iter()
+            .flat_map(|all| all.keys().cloned())
+            .collect();
+        let functions: &[&str] = match about.kind {
+            Kind::Backbone => &["backbone", "base_embedder"],
+            Kind::BaseEmbedder => &["base_embedder"],
+            Kind::Llm => &["llm"],
+            Kind::PromptStrategy => &["prompt"],
+            Kind::Reducer => &["reducer"],
+        };
+        if about.kind == Kind::PromptStrategy {
+            keys.push("attributes".to_owned());
+        }
+        let class = |function: &&str| (format!("lapidary.{function}.{}", about.name), keys.clone());
+        classes.extend(functions.iter().map(class));
+    }
+    assert!(classes.len() > 20, "{classes:?}");
+    classes
 }
 
 #[test]
@@ -39,6 +71,21 @@ fn every_setting_of_every_component_is_annotated() {
     ] {
         assert!(text.contains(expected), "no `{expected}`");
     }
+    for (class, keys) in component_classes(&place) {
+        let (_, rest) = text
+            .split_once(&format!("---@class {class}\n"))
+            .expect(&class);
+        let own = rest.split("---@class ").next().unwrap();
+        let fields: Vec<&str> = own
+            .lines()
+            .filter_map(|line| line.strip_prefix("---@field ")?.split([' ', '?']).next())
+            .collect();
+        let missing: Vec<&String> = keys
+            .iter()
+            .filter(|key| !fields.contains(&key.as_str()))
+            .collect();
+        assert!(missing.is_empty(), "{class} lacks {missing:?}: {fields:?}");
+    }
     let fields = text.lines().filter(|line| line.starts_with("---@field "));
     let vague = fields.filter(|line| line.split(' ').nth(2) == Some("any"));
     let vague: Vec<&str> = vague.filter(|line| !line.contains("[integer]")).collect();
@@ -50,9 +97,9 @@ fn check(place: &Place, scripts: &Path) -> Option<Output> {
     let checker =
         std::env::var("LAPIDARY_EMMYLUA_CHECK").unwrap_or_else(|_| "emmylua_check".to_owned());
     if Command::new(&checker).arg("--version").output().is_err() {
-        println!(
-            "skipped: no {checker}; `cargo install emmylua_check`, or name it in LAPIDARY_EMMYLUA_CHECK"
-        );
+        skipped(&format!(
+            "no {checker}; `cargo install emmylua_check`, or name it in LAPIDARY_EMMYLUA_CHECK"
+        ));
         return None;
     }
     let config = place.path("luarc.json");

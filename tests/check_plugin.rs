@@ -31,8 +31,8 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {errors}"))
 }
 
-/// Name and finding of each check that failed.
-fn failures(answer: &Value) -> Vec<(String, String)> {
+/// Name, finding and cure of each check that failed.
+fn failures(answer: &Value) -> Vec<[String; 3]> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let reports = answer["reports"].as_array().unwrap().iter();
     let checks = reports.flat_map(|report| report["checks"].as_array().unwrap());
@@ -41,7 +41,7 @@ fn failures(answer: &Value) -> Vec<(String, String)> {
         .map(|check| {
             assert!(!text(&check["fix"]).is_empty(), "{check}");
             assert!(!text(&check["section"]).is_empty(), "{check}");
-            (text(&check["name"]), text(&check["found"]))
+            ["name", "found", "fix"].map(|key| text(&check[key]))
         })
         .collect()
 }
@@ -53,7 +53,7 @@ fn built_plugins_pass() {
         &["--component", "pca", "--json"],
     );
     let answer = json(&output);
-    assert_eq!(failures(&answer), []);
+    assert!(failures(&answer).is_empty(), "{answer}");
     assert!(output.status.success() && answer["passed"] == true);
     let subjects = answer["reports"].as_array().unwrap();
     let checks = subjects[1]["checks"].as_array().unwrap();
@@ -136,7 +136,7 @@ fn the_report_names_the_fault() {
         let output = check(&plugin, &["--json"]);
         assert_eq!(output.status.code(), Some(1), "{macros:?}");
         let failures = failures(&json(&output));
-        let fits = |(n, f): &(String, String)| n == name && f.contains(found);
+        let fits = |[n, f, _]: &[String; 3]| n == name && f.contains(found);
         assert!(failures.iter().any(fits), "{macros:?}: {failures:?}");
     }
 }
@@ -147,8 +147,103 @@ fn a_leak_is_found() {
     let leak = "BEFORE_INVOKE=memset(malloc(40000), 1, 40000)";
     let output = check(&shop.plugin("leaks.so", &[leak]), &["--json"]);
     let failures = failures(&json(&output));
-    let (_, found) = failures.iter().find(|(name, _)| name == "leaks").unwrap();
+    let [_, found, _] = failures.iter().find(|[n, ..]| n == "leaks").unwrap();
     assert!(found.contains("`transform`"), "{found}");
+}
+
+/// Holds that one check fails, of that name, with these words of what was found and of what to mend.
+fn fails_alone(plugin: &Path, more: &[&str], [name, found, fix]: [&str; 3]) {
+    let output = check(plugin, &[more, &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{more:?}");
+    let failures = failures(&json(&output));
+    let [[n, f, x]] = failures.as_slice() else {
+        panic!("{more:?}: {failures:?}");
+    };
+    assert_eq!(n, name, "{f}");
+    assert!(f.contains(found) && x.contains(fix), "{f}\n{x}");
+}
+
+/// They load and compute, and only what comes out is wrong.
+#[test]
+fn wrong_gradients_chance_and_lost_parameters_are_found() {
+    for (fault, expected) in [
+        (
+            "wrong_gradient",
+            [
+                "gradients",
+                "finite differences say",
+                "a derivative of its own must have the right one",
+            ],
+        ),
+        (
+            "cut_gradient",
+            ["gradients", "no gradient reaches `input`", "no `detach`"],
+        ),
+        (
+            "unseeded",
+            [
+                "determinism",
+                "equal seeds give equal parameters `weight`, but they differ by up to",
+                "draw first values and dropout from libtorch's generator",
+            ],
+        ),
+        (
+            "forgets_bias",
+            [
+                "save and load",
+                "a loaded state gives the same hidden states, but they differ by up to",
+                "`save` gives all that was learned",
+            ],
+        ),
+    ] {
+        let setting = format!("fault={fault}");
+        fails_alone(&sample_library(), &["--set", &setting], expected);
+    }
+}
+
+/// The shift is no part of what is saved.
+const FORGETFUL: &str = "
+    local Reducer = { kind = 'reducer', summary = 'The first columns, shifted.' }
+    function Reducer.create() return { shift = 0 } end
+    function Reducer.fit(self, values, dim)
+      self.shift, self.state = values:mean():item(), { columns = lapidary.ones(dim) }
+    end
+    function Reducer.transform(self, values)
+      return values:slice(2, 1, #self.state.columns) - self.shift
+    end
+    return Reducer";
+
+#[test]
+fn a_lua_component_that_saves_half_of_it_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("forgetful.lua");
+    std::fs::write(&file, FORGETFUL).unwrap();
+    let found = "a loaded state reduces alike, but they differ by up to";
+    let fix = "`load` takes all of it back";
+    fails_alone(&file, &[], ["save and load", found, fix]);
+}
+
+#[test]
+fn how_far_the_checks_are_is_told_while_they_run() {
+    let shop = Workshop::new();
+    let plugin = shop.plugin("good.so", &[]);
+    let output = check(&plugin, &["--json", "--log", "json"]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stage = format!("check {}", plugin.display());
+    let events: Vec<Value> = errors
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|event: &Value| event["stage"] == stage.as_str())
+        .collect();
+    let (first, last) = (events.first().unwrap(), events.last().unwrap());
+    assert_eq!([&first["event"], &last["event"]], ["begin", "end"]);
+    let reports = json(&output)["reports"].as_array().unwrap().clone();
+    let checks = reports
+        .iter()
+        .map(|r| r["checks"].as_array().unwrap().len());
+    assert_eq!(last["done"], checks.sum::<usize>());
+    let quiet = check(&plugin, &["--json", "--log", "json", "--quiet"]);
+    assert!(!String::from_utf8_lossy(&quiet.stderr).contains(&stage));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use lapidary_testkit::programs::python;
 use place::{Place, text, workspace};
 use serde_json::Value;
 use tch::{CModule, IValue, Kind, Tensor};
@@ -203,19 +204,6 @@ fn the_exported_encoder_scores_as_the_model_does() {
     }
 }
 
-/// The Python with these modules: `LAPIDARY_PYTHON`, or `python3`; without them the test says so.
-fn python(modules: &str) -> Option<String> {
-    let python = std::env::var("LAPIDARY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python)
-        .args(["-c", &format!("import {modules}")])
-        .output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    println!("skipped: {python} cannot `import {modules}`; name another in LAPIDARY_PYTHON");
-    None
-}
-
 fn run_python(python: &str, script: &str, arguments: &[&Path]) -> String {
     text(
         &Command::new(python)
@@ -228,7 +216,7 @@ fn run_python(python: &str, script: &str, arguments: &[&Path]) -> String {
 
 #[test]
 fn the_loader_in_python_recommends_as_the_program_does() {
-    let Some(python) = python("torch, safetensors") else {
+    let Some(python) = python(&["torch", "safetensors"]) else {
         return;
     };
     const SERVE: &str = r#"
@@ -358,7 +346,7 @@ fn exported_vectors_come_in_again() {
 
 #[test]
 fn pandas_and_polars_read_each_table_with_one_call() {
-    let Some(python) = python("pandas, polars, pyarrow, numpy, safetensors") else {
+    let Some(python) = python(&["pandas", "polars", "pyarrow", "numpy", "safetensors"]) else {
         return;
     };
     const READ: &str = r#"

@@ -74,8 +74,13 @@ fn generate(at: &Path, kind: &str, language: &str) -> PathBuf {
 /// Holds that all checks of a component pass, and that the experiment runs with it.
 fn keeps_and_runs(project: &Path, kind: &str, language: &str, file: &Path, model: &[&str]) {
     let file = file.to_str().unwrap();
-    let checked = text(&lapidary(project, &["check-plugin", file]));
+    // The command that the project's README names.
+    let checked = match language {
+        "cpp" => text(&make(project, &["check"])),
+        _ => text(&lapidary(project, &["check-plugin", file])),
+    };
     assert!(checked.contains(&named(kind, language)), "{checked}");
+    assert!(checked.contains(" passed, 0 failed, "), "{checked}");
     let folder = Path::new(file).parent().unwrap().to_str().unwrap();
     let mut arguments = vec!["run", "try.lua", "--quiet"];
     if language != "lua" {
@@ -92,38 +97,79 @@ fn keeps_and_runs(project: &Path, kind: &str, language: &str, file: &Path, model
     assert!(shown.contains(&expected), "{shown}");
 }
 
-fn make(project: &Path) {
-    let output = Command::new("make")
+fn make(project: &Path, more: &[&str]) -> Output {
+    Command::new("make")
         .current_dir(project)
+        .env("OMP_NUM_THREADS", "1")
         .arg("CXXFLAGS=-O0 -Werror")
+        .args(more)
         .output()
-        .unwrap();
-    text(&output);
+        .unwrap()
+}
+
+fn cpp_library(kind: &str) -> String {
+    format!("build/lib{}.so", named(kind, "cpp"))
+}
+
+/// Projects of all kinds in C++, built with these headers, checked and used: the strategy asks the language model. What a
+/// run needs to ask it too.
+fn cpp_projects(root: &Path, headers: &[&str]) -> [String; 4] {
+    let projects = KINDS.map(|kind| (kind, generate(root, kind, "cpp")));
+    for (_, project) in &projects {
+        text(&make(project, headers));
+    }
+    let models = root.join(named("llm", "cpp")).join("build");
+    let setting = format!("llm={}", named("llm", "cpp"));
+    let models = models.to_str().unwrap();
+    let model = ["--set", &setting, "--plugin-dir", models];
+    for (kind, project) in &projects {
+        keeps_and_runs(project, kind, "cpp", Path::new(&cpp_library(kind)), &model);
+    }
+    model.map(str::to_owned)
 }
 
 /// In one test: the strategies ask the language model in C++.
 #[test]
 fn lua_and_cpp_projects_are_built_checked_and_used() {
     let root = tempfile::tempdir().unwrap();
-    let projects = KINDS.map(|kind| (kind, generate(root.path(), kind, "cpp")));
-    let library = |kind: &str| format!("build/lib{}.so", named(kind, "cpp"));
-    for (_, project) in &projects {
-        make(project);
-    }
-    let models = root.path().join(named("llm", "cpp")).join("build");
-    let setting = format!("llm={}", named("llm", "cpp"));
-    let model = ["--set", &setting, "--plugin-dir", models.to_str().unwrap()];
-    for (kind, project) in &projects {
-        keeps_and_runs(project, kind, "cpp", Path::new(&library(kind)), &model);
-    }
+    let model = cpp_projects(root.path(), &[]);
+    let model = model.each_ref().map(String::as_str);
     for kind in IN_LUA {
         let project = generate(root.path(), kind, "lua");
         let file = format!("components/{}.lua", named(kind, "lua"));
         keeps_and_runs(&project, kind, "lua", Path::new(&file), &model);
     }
     let reducer = root.path().join(named("reducer", "cpp"));
-    states_the_oldest_libtorch(&reducer.join(library("reducer")));
+    states_the_oldest_libtorch(&reducer.join(cpp_library("reducer")));
     a_rebuilt_plugin_invalidates_what_came_out_of_it(&reducer);
+}
+
+/// `LAPIDARY_OTHER_LIBTORCH` names folders with the headers of other versions in `include/`, separated by `:`.
+#[test]
+fn cpp_projects_built_with_the_headers_of_another_libtorch_work_with_ours() {
+    let Some(others) = std::env::var_os("LAPIDARY_OTHER_LIBTORCH") else {
+        println!("skipped: LAPIDARY_OTHER_LIBTORCH names no headers of another libtorch");
+        return;
+    };
+    let version = |libtorch: &Path| {
+        let file = libtorch.join("include/torch/headeronly/version.h");
+        let text = std::fs::read_to_string(&file);
+        let text = text.unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let numbers = ["MAJOR", "MINOR"].map(|part| {
+            let head = format!("#define TORCH_VERSION_{part} ");
+            let line = text.lines().find_map(|line| line.strip_prefix(&head));
+            line.unwrap().trim().to_owned()
+        });
+        numbers.join(".")
+    };
+    let own = version(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".deps/libtorch"));
+    for other in std::env::split_paths(&others) {
+        let found = version(&other);
+        assert_ne!(found, own, "{} is no other version", other.display());
+        let root = tempfile::tempdir().unwrap();
+        cpp_projects(root.path(), &[&format!("LIBTORCH={}", other.display())]);
+        println!("built with the headers of {found}, loaded and used with {own}");
+    }
 }
 
 /// The artefacts of the latest run: sort, and whether each was loaded instead of made.
@@ -147,7 +193,7 @@ fn a_rebuilt_plugin_invalidates_what_came_out_of_it(project: &Path) {
     let after = before.replace("The first principal components.", "Other words.");
     assert_ne!(before, after);
     std::fs::write(&source, after).unwrap();
-    make(project);
+    text(&make(project, &[]));
     let arguments = ["run", "try.lua", "--quiet", "--plugin-dir", "build"];
     text(&lapidary(project, &arguments));
     let all = artefacts(project);
@@ -186,6 +232,11 @@ fn what_cannot_be_made_is_refused_with_the_reason() {
     let root = tempfile::tempdir().unwrap();
     let at = root.path();
     let lua = ["--kind", "reducer", "--lang", "lua"];
+    refused(
+        at,
+        &["mine"],
+        &["--kind <backbone|base_embedder|llm|prompt_strategy|reducer>"],
+    );
     let with = |name: &'static str, more: &[&'static str]| [&[name], more].concat();
     refused(at, &with("My-Plugin", &lua), &["did you mean `my_plugin`?"]);
     refused(at, &with("9", &lua), &["no component's name"]);
@@ -234,7 +285,7 @@ fn places_that_are_not_there_are_told() {
     let with = |more: &[&'static str]| [&["mine", "--kind", "reducer"], more].concat();
     refused(
         at,
-        &with(&["--lang", "rust", "--sdk", "."]),
+        &with(&["--sdk", "."]),
         &[
             "--sdk .: no checkout of Lapidary",
             "name one with --sdk DIR",

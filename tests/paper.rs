@@ -99,6 +99,44 @@ fn base_and_refined_are_searched_alike() {
 }
 
 #[test]
+fn users_are_asked_before_and_after_fine_tuning() {
+    let place = Place::new();
+    let config = place.path("tiny-experiment.toml");
+    std::fs::write(&config, CONFIG).unwrap();
+    let config = format!("config={}", config.display());
+    let settings = [
+        &*config,
+        "model=plugins/llm_local/tests/fixtures/tiny_llama",
+        "seeds=1",
+        "history=1",
+        "title_length=8",
+        "users=12",
+        "epochs=1",
+        "validation_cases=20",
+        "negatives=8",
+    ];
+    let printed = place.print("scripts/paper/fine_tuning.lua", &settings);
+    assert!(printed.contains("epoch 1: loss"), "{printed}");
+    let figures = figures(&place, "fine_tuning");
+    let of = |way: &str| {
+        let found = figures
+            .iter()
+            .find(|f| f["way"] == way && f["metric"] == "mrr@10");
+        found.unwrap_or_else(|| panic!("no {way}"))["mean"]
+            .as_f64()
+            .unwrap()
+    };
+    for way in [
+        "base",
+        "mean of the history",
+        "asked, zero-shot",
+        "asked, fine-tuned",
+    ] {
+        assert!(of(way) > 0.0, "{way}");
+    }
+}
+
+#[test]
 fn bases_are_held_against_popularity() {
     let place = Place::new();
     let config = CONFIG
@@ -144,6 +182,7 @@ fn no_experiment_is_left_out() {
         [
             "ablations.lua",
             "base_vs_refined.lua",
+            "fine_tuning.lua",
             "published.lua",
             "reasons.lua",
             "tune.lua"
@@ -276,6 +315,7 @@ fn the_gathered_results_are_one_row_a_figure() {
         "a row a metric, also when gathered twice"
     );
     assert!(of("controls") >= 9);
+    assert_eq!(of("refined_vs_trained_on"), 3);
     assert_eq!(rows[0]["backbone"], "sasrec");
     assert_eq!(rows[0]["guided"].as_str().unwrap().len(), 64);
     assert!(
@@ -286,5 +326,11 @@ fn the_gathered_results_are_one_row_a_figure() {
     );
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.starts_with("Before.\n") && page.ends_with("After.\n") && !page.contains("old"));
-    assert!(page.contains("| refined |") && page.contains("| trained on |"));
+    for row in [
+        "| refined |",
+        "| trained on |",
+        "| refined against trained on | |",
+    ] {
+        assert!(page.contains(row), "no {row}: {page}");
+    }
 }

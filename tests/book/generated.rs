@@ -67,7 +67,7 @@ fn settings(settings: &Value) -> String {
             .map(|choice| format!("`{choice}`"))
             .collect();
         let sort = if choices.is_empty() {
-            text("type")
+            text("type") + &range(setting)
         } else {
             choices.join(", ")
         };
@@ -84,6 +84,21 @@ fn settings(settings: &Value) -> String {
         );
     }
     table
+}
+
+/// The values that a setting may have, after its type.
+fn range(setting: &Value) -> String {
+    let bounds = [
+        ("minimum", "at least"),
+        ("above", "above"),
+        ("maximum", "at most"),
+        ("below", "below"),
+    ];
+    let words = bounds.iter().filter_map(|(key, word)| {
+        let bound = setting[key].as_f64()?;
+        Some(format!(", {word} {bound}"))
+    });
+    words.collect()
 }
 
 #[test]

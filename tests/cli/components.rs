@@ -1,4 +1,13 @@
-//! `plugins`, `describe` and `doctor`: what is loaded, what is refused.
+//! `plugins`, `describe` and `doctor`: what is loaded, what is refused; the ranges of settings.
+
+use lapidary_core::Error;
+use lapidary_core::plugin::Registry;
+use lapidary_sdk::Kind;
+use lapidary_sdk::kinds::{
+    BackboneContext, BaseEmbedderContext, LlmContext, PromptStrategyContext, ReducerContext,
+};
+use lapidary_testkit::library::plugin_library;
+use serde_json::json;
 
 use super::*;
 
@@ -125,4 +134,126 @@ fn an_unknown_name_is_wrong_use_and_shows_the_nearest() {
         2,
         &["unknown backbone `pca`"],
     );
+}
+
+/// All components that come with Lapidary.
+fn shipped() -> Registry {
+    let mut registry = Registry::empty();
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins");
+    for plugin in fs::read_dir(plugins).unwrap() {
+        let name = plugin.unwrap().file_name();
+        let library = plugin_library(name.to_str().unwrap());
+        registry.load_file(&library).unwrap();
+    }
+    registry
+}
+
+/// Settings without which a component cannot be made.
+fn needed(name: &str) -> Value {
+    let model =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/llm_local/tests/fixtures/tiny_llama");
+    match name {
+        "local" => json!({ "model": model }),
+        "openai" => json!({ "model": "m", "price_input_per_million": 1 }),
+        _ => json!({}),
+    }
+}
+
+fn make(registry: &Registry, kind: Kind, name: &str, settings: &Value) -> Result<(), Error> {
+    let (device, seed, dim) = ("cpu".to_owned(), 0, 8);
+    let attribute = json!({
+        "name": "humour", "description": "How funny it is.", "low": "grave", "high": "funny", "phrases": ["humour"]
+    });
+    let attributes = json!({
+        "domain": "films", "item": "film", "items": "films", "verb": "watched", "attributes": [attribute]
+    });
+    match kind {
+        Kind::Backbone => {
+            let max_len = 4;
+            let context = BackboneContext {
+                dim,
+                max_len,
+                device,
+            };
+            registry.backbone(name, settings, &context).map(drop)
+        }
+        Kind::BaseEmbedder => {
+            let n_items = 9;
+            let context = BaseEmbedderContext {
+                dim,
+                n_items,
+                seed,
+                device,
+            };
+            registry.base_embedder(name, settings, &context).map(drop)
+        }
+        Kind::Llm => {
+            let model_dirs = Vec::new();
+            let context = LlmContext { device, model_dirs };
+            registry.llm(name, settings, &context).map(drop)
+        }
+        Kind::PromptStrategy => {
+            let attributes = serde_json::from_value(attributes).unwrap();
+            let context = PromptStrategyContext { attributes };
+            registry.prompt_strategy(name, settings, &context).map(drop)
+        }
+        Kind::Reducer => {
+            let context = ReducerContext { seed };
+            registry.reducer(name, settings, &context).map(drop)
+        }
+    }
+}
+
+/// Whether the host refuses a value; what the component alone refuses is a fault.
+fn is_refused(registry: &Registry, (kind, name): (Kind, &str), key: &str, value: &Value) -> bool {
+    let mut settings = needed(name);
+    settings[key] = value.clone();
+    match make(registry, kind, name, &settings) {
+        Ok(()) => false,
+        Err(Error::Setting { reason, .. }) => {
+            let told = format!("`{key}`: must be ");
+            assert!(
+                reason.starts_with(&told),
+                "{kind} `{name}`, {key} = {value}: {reason}"
+            );
+            true
+        }
+        Err(other) => panic!("{kind} `{name}`, {key} = {value} passed the schema: {other}"),
+    }
+}
+
+#[test]
+fn schemas_tell_the_ranges_that_components_check() {
+    let registry = shipped();
+    for about in registry.entries().map(|entry| &entry.description) {
+        let of = (about.kind, about.name.as_str());
+        make(&registry, of.0, of.1, &needed(of.1)).unwrap();
+        for (key, schema) in about.settings["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
+            let sort = schema["type"].to_string();
+            let is_refused = |value: Value| is_refused(&registry, of, key, &value);
+            let values = match (sort.contains("\"integer\""), sort.contains("\"number\"")) {
+                (true, _) => vec![json!(-1), json!(0), json!(1)],
+                (_, true) => vec![json!(-0.5), json!(0), json!(0.5), json!(1), json!(1e9)],
+                _ => continue,
+            };
+            for value in values {
+                is_refused(value);
+            }
+            assert!(
+                is_refused(json!(-1_000_000_000)),
+                "{of:?} `{key}` has no lower bound"
+            );
+            for bound in ["minimum", "maximum"].iter().filter_map(|b| schema.get(b)) {
+                assert!(!is_refused(bound.clone()), "{of:?} `{key}` = {bound}");
+            }
+            let limits = ["exclusiveMinimum", "exclusiveMaximum"];
+            for limit in limits.iter().filter_map(|b| schema.get(b)) {
+                assert!(is_refused(limit.clone()), "{of:?} `{key}` = {limit}");
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
-//! `--log json`: standard error as JSON lines.
+//! Standard error: JSON lines, plain lines without a terminal, bars at one.
 
-use super::films::films;
+use super::films::{done, films};
+use super::terminal::at_terminal;
 use super::*;
 
 const TRAIN: &str = r#"
@@ -78,4 +79,92 @@ fn a_failure_is_the_last_line() {
         message.contains("train.lua:1: unknown backbone `sasrek`"),
         "{message}"
     );
+}
+
+/// Standard error is a pipe here: neither progress nor a warning nor the failure at the end draws.
+#[test]
+fn a_run_without_a_terminal_writes_plain_text() {
+    let at = films();
+    let script = format!("{TRAIN} lapidary.backbone('sasrek')");
+    fs::write(at.path().join("train.lua"), script).unwrap();
+    fs::create_dir(at.path().join("more")).unwrap();
+    fs::write(at.path().join("more/broken.so"), "").unwrap();
+    let arguments = [
+        "run",
+        "train.lua",
+        "--device",
+        "cpu",
+        "--plugin-dir",
+        "more",
+    ];
+    let assert = run(&at, &arguments).code(1);
+    let said = stderr(&assert);
+    assert!(
+        said.contains("broken.so") && said.contains("sasrek"),
+        "{said}"
+    );
+    for text in [said, stdout(&assert)] {
+        assert!(!text.contains(['\x1b', '\r']), "{text:?}");
+    }
+}
+
+#[test]
+fn a_run_at_a_terminal_draws_a_bar() {
+    let at = films();
+    let script = TRAIN.replace("epochs = 2", "epochs = 100, patience = 0");
+    fs::write(at.path().join("train.lua"), script).unwrap();
+    let talk = ["training", "", "━", "", "epoch", "", "trained", ""];
+    let (code, said) = at_terminal(&at, &["run", "train.lua", "--device", "cpu"], &talk);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+/// The stages that a command tells, one after the other.
+fn stages(at: &TempDir, arguments: &[&str]) -> Vec<String> {
+    let assert = lapidary(at)
+        .args(arguments)
+        .args(["--log", "json"])
+        .assert()
+        .code(0);
+    let said = stderr(&assert);
+    let lines = said
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let begun = lines.filter(|line| line["event"] == "begin");
+    begun
+        .map(|line| line["stage"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn work_on_finished_runs_is_told() {
+    let at = &done().at;
+    let out = folder();
+    let (run, out) = (done().folder.to_str().unwrap(), out.path());
+    let (tables, serving) = (out.join("tables"), out.join("serving"));
+    assert_eq!(stages(at, &["report", run]), ["report", "case studies"]);
+    let export = |sort, to: &Path| stages(at, &["export", sort, run, "-o", to.to_str().unwrap()]);
+    assert_eq!(
+        export("tables", &tables),
+        [
+            "opening the model",
+            "tables",
+            "recommendations",
+            "writing recommendations"
+        ]
+    );
+    assert_eq!(export("serving", &serving), ["opening the model", "export"]);
+    assert_eq!(
+        stages(at, &["runs", "gc", "--dry-run"]),
+        ["looking through the store"]
+    );
+}
+
+#[test]
+fn a_comparison_is_told() {
+    let at = films();
+    let compare =
+        "local e = base:evaluate(split.test) lapidary.compare { { 'a', { e } }, { 'b', { e } } }";
+    fs::write(at.path().join("compare.lua"), format!("{TRAIN} {compare}")).unwrap();
+    let told = stages(&at, &["run", "compare.lua", "--device", "cpu"]);
+    assert_eq!(told.last().unwrap(), "comparison", "{told:?}");
 }

@@ -9,10 +9,12 @@ mod log;
 mod messages;
 mod past;
 mod reasons;
+mod removing;
 mod repl;
 mod runs;
 #[path = "../../plugins/llm_openai/tests/common/mod.rs"]
 mod server;
+mod terminal;
 mod watch;
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};

@@ -1,7 +1,8 @@
-//! `runs list`, `show`, `compare` and `rm`: what ran, how runs differ, which figures they have.
+//! `runs list`, `show` and `compare`: what ran, how runs differ, which figures they have.
 
 use std::path::PathBuf;
 
+use super::removing::kept;
 use super::runs::{run_folders, script, signal, start, tiny_data, wait, wait_for_line};
 use super::*;
 
@@ -76,7 +77,7 @@ fn runs_are_listed_shown_and_compared() {
     assert_eq!(one["runs"].as_array().unwrap().len(), 1);
 
     let text = stdout(&run(&at, &["runs"]).code(0));
-    let first = text.lines().next().unwrap();
+    let first = text.lines().nth(1).unwrap();
     assert!(
         first.starts_with(&names[1]) && first.contains("  done  "),
         "{text}"
@@ -159,7 +160,11 @@ fn names_may_be_cut_and_slips_find_the_nearest() {
         &at,
         &["runs", "show", "script-"],
         2,
-        &["begins the names of 2 runs", "script-2"],
+        &[
+            "begins the names of 2 runs",
+            "script-2",
+            "`script-@last` is the first",
+        ],
     );
     refused(
         &at,
@@ -173,6 +178,13 @@ fn names_may_be_cut_and_slips_find_the_nearest() {
         2,
         &["no such run", "runs list"],
     );
+    for (meant, place) in [("last", 0), ("last~1", 1), ("script@last~1", 2)] {
+        let shown = json_of(&at, &["runs", "show", meant, "--json"]);
+        let listed = json_of(&at, &["runs", "--json"]);
+        assert_eq!(shown["run"]["name"], listed["runs"][place]["name"]);
+    }
+    let none = ["runs", "show", "script@last~2"];
+    refused(&at, &none, 2, &["script@last~2: no such run"]);
     refused(&at, &["runs", "compare", &name], 2, &["RUN"]);
     refused(&at, &["runs", "shwo"], 2, &["show"]);
     refused(&at, &["runs", "--runs", "nowhere"], 2, &["no such folder"]);
@@ -192,6 +204,8 @@ fn runs_that_go_on_were_killed_or_failed_are_told_apart() {
         2,
         &["still goes on", "nothing was removed"],
     );
+    let failed = ["runs", "rm", "--failed", "--json"];
+    assert_eq!(json_of(&at, &failed)["removed"], serde_json::json!([]));
     signal(&going, "KILL");
     wait(going);
     assert_eq!(outcome(&at), "killed");
@@ -208,46 +222,56 @@ fn runs_that_go_on_were_killed_or_failed_are_told_apart() {
 }
 
 #[test]
-fn runs_are_removed_and_nothing_else_is() {
-    let at = script("print(1)");
-    for _ in 0..3 {
-        run(&at, &["run", "script.lua", "--device", "cpu"]).code(0);
+fn the_latest_are_listed_below_a_head_and_json_has_all() {
+    let at = folder();
+    for n in 0..23 {
+        let started = format!("2026-01-01T00:00:{n:02}.000Z");
+        kept(&at, &format!("many-{n:02}"), "done", n == 21, &started);
     }
-    let folders = run_folders(&at);
-    let name = |n: usize| folders[n].file_name().unwrap().to_str().unwrap();
-    let elsewhere = at.path().join("elsewhere");
-    fs::create_dir(&elsewhere).unwrap();
-    fs::rename(&folders[2], elsewhere.join("kept")).unwrap();
-    std::os::unix::fs::symlink(elsewhere.join("kept"), at.path().join("runs/link")).unwrap();
-    fs::create_dir(at.path().join("runs/foreign")).unwrap();
-    fs::write(
-        at.path().join("runs/foreign/run.json"),
-        "{\"made\": \"elsewhere\"}",
-    )
-    .unwrap();
-    for (kept, why) in [
-        ("elsewhere/kept", "not in the folder of runs"),
-        ("link", "a link"),
-        ("foreign", "not known as a run"),
-        ("runs/../elsewhere/kept", "not in the folder of runs"),
-    ] {
-        refused(
-            &at,
-            &["runs", "rm", name(0), kept],
-            2,
-            &[why, "nothing was removed"],
-        );
-    }
-    assert!(folders[0].exists() && elsewhere.join("kept/run.json").exists());
+    let assert = run(&at, &["runs"]).code(0);
+    let text = stdout(&assert);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 21, "{text}");
+    assert!(
+        lines[0].starts_with("run ") && lines[0].contains("started (UTC)"),
+        "{text}"
+    );
+    assert!(
+        lines[1].starts_with("many-22 ") && lines[20].starts_with("many-03 "),
+        "{text}"
+    );
+    assert!(lines[2].contains("  done, dry  "), "{text}");
+    assert_eq!(stderr(&assert), "3 more; -n 23 shows all\n");
+    let assert = run(&at, &["runs", "list", "many", "-n", "22"]).code(0);
+    assert_eq!(stdout(&assert).lines().count(), 23);
+    assert_eq!(stderr(&assert), "");
+    let listed = json_of(&at, &["runs", "--json"]);
+    assert_eq!(listed["runs"].as_array().unwrap().len(), 23);
+}
 
-    let report = json_of(&at, &["runs", "rm", name(0), name(0), "--json"]);
-    assert_eq!(keys(&report), ["format", "removed", "bytes"]);
-    assert_eq!(report["removed"].as_array().unwrap().len(), 1);
-    assert_eq!(keys(&report["removed"][0]), ["name", "folder", "bytes"]);
-    assert!(report["bytes"].as_u64().unwrap() > 100);
-    assert!(!folders[0].exists() && folders[1].exists());
-    assert!(stdout(&run(&at, &["runs", "rm", name(1)]).code(0)).contains("removed script-"));
-    assert!(!folders[1].exists());
+#[test]
+fn several_mistakes_are_told_in_one_line_of_the_list() {
+    let at = script("lapidary.reducer('pac')\nlapidary.reducer('whitenign')");
+    run(&at, &["run", "script.lua", "--dry-run"]).code(1);
+    let text = stdout(&run(&at, &["runs"]).code(0));
+    let last = text.lines().next_back().unwrap();
+    assert!(
+        last.contains("2 mistakes: script.lua:1: unknown reducer `pac`"),
+        "{text}"
+    );
+    assert!(last.ends_with("(and 1 more)"), "{text}");
+}
+
+#[test]
+fn a_printed_report_tells_of_the_page() {
+    let at = script("print(1)");
+    run(&at, &["run", "script.lua", "--device", "cpu"]).code(0);
+    let page = "-o report.html";
+    let printed = run(&at, &["report", "last"]).code(0);
+    assert!(stdout(&printed).contains("script") && !stdout(&printed).contains(page));
+    assert!(stderr(&printed).contains(page), "{}", stderr(&printed));
+    let written = run(&at, &["report", "last", "-o", "other.html"]).code(0);
+    assert!(!stderr(&written).contains(page), "{}", stderr(&written));
 }
 
 #[test]

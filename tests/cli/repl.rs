@@ -1,13 +1,24 @@
-//! `repl` without a terminal: inputs from standard input, their values, help, interrupts, components taken up anew.
+//! `repl`: inputs from standard input and at a terminal, their values, help, completion, history, interrupts, components taken
+//! up anew.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::rc::Rc;
 
+use lapidary_core::plugin::Registry;
+use lapidary_script::{Options, Repl};
+use lapidary_testkit::library::plugin_library;
+
+use super::terminal::at_terminal;
 use super::*;
 
 /// What a session prints and says for these inputs, and its exit code.
 fn session(at: &TempDir, inputs: &str) -> (String, String, Option<i32>) {
-    let mut child = start(at);
+    session_with(at, &[], inputs)
+}
+
+fn session_with(at: &TempDir, more: &[&str], inputs: &str) -> (String, String, Option<i32>) {
+    let mut child = start(at, more);
     child
         .stdin
         .take()
@@ -23,9 +34,9 @@ fn session(at: &TempDir, inputs: &str) -> (String, String, Option<i32>) {
     )
 }
 
-fn start(at: &TempDir) -> Child {
+fn start(at: &TempDir, more: &[&str]) -> Child {
     let mut command = lapidary(at);
-    command.args(["repl", "--device", "cpu"]);
+    command.args(["repl", "--device", "cpu"]).args(more);
     if at.path().join("more").is_dir() {
         command.args(["--plugin-dir", "more"]);
     }
@@ -97,7 +108,7 @@ struct Typing(Child, ChildStdin, BufReader<ChildStdout>);
 
 impl Typing {
     fn new(at: &TempDir) -> Self {
-        let mut child = start(at);
+        let mut child = start(at, &[]);
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         Self(child, input, BufReader::new(output))
     }
@@ -133,31 +144,6 @@ fn an_interrupt_stops_the_call_and_not_the_session() {
     assert_eq!(typing.0.wait().unwrap().code(), Some(0));
 }
 
-/// Types at a terminal of its own: each text of the arguments after the command in turn, when the screen shows what it waits for.
-const TERMINAL: &str = r#"
-import os, pty, select, sys, time
-command, talk = sys.argv[1:sys.argv.index('--')], sys.argv[sys.argv.index('--') + 1:]
-child, terminal = pty.fork()
-if child == 0:
-    os.execv(command[0], command)
-screen = b''
-end = time.monotonic() + 120
-for awaited, typed in zip(talk[::2], talk[1::2]):
-    while awaited.encode() not in screen:
-        if time.monotonic() > end:
-            sys.exit(f'no `{awaited}` in {screen}')
-        if select.select([terminal], [], [], 1)[0]:
-            screen += os.read(terminal, 65536)
-    screen = screen.split(awaited.encode(), 1)[1]
-    os.write(terminal, typed.encode().decode('unicode_escape').encode())
-while time.monotonic() < end:
-    ended, status = os.waitpid(child, os.WNOHANG)
-    if ended:
-        sys.exit(os.waitstatus_to_exitcode(status))
-    time.sleep(0.05)
-sys.exit('the session does not end')
-"#;
-
 #[test]
 fn ctrl_c_at_a_terminal_stops_the_call_and_not_the_session() {
     let at = folder();
@@ -175,18 +161,125 @@ fn ctrl_c_at_a_terminal_stops_the_call_and_not_the_session() {
         "> ",
         r"\x04",
     ];
-    let mut command = Command::new("python3");
-    command.args(["-c", TERMINAL]);
-    command.arg(installation().join("lapidary"));
-    command.args(["repl", "--device", "cpu", "--"]).args(talk);
-    let output = command
-        .current_dir(at.path())
-        .env("XDG_STATE_HOME", at.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(at.path().join("lapidary/history").is_file());
+    let (code, said) = at_terminal(&at, &["repl", "--device", "cpu"], &talk);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn all_outermost_locals_of_an_input_stay_known() {
+    let inputs = "local a <const>, b = 1, 2 local c\nlocal function f() return a + b end\nf(), c\n\
+                  local n for i = 1, 3 do n = (n or 0) + i end\nn\n\
+                  do local hidden = 1 end\nhidden\n";
+    let (out, err, code) = session(&folder(), inputs);
+    assert_eq!(out, "3\tnil\n6\n", "{err}");
+    assert!(err.contains("unknown name `hidden`"), "{err}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn settings_are_given_as_to_a_script() {
+    let given = ["--set", "dim=32", "--set", "dimm=3"];
+    let (out, err, code) = session_with(&folder(), &given, "lapidary.setting('dim', 8) + 1\n");
+    assert_eq!(out, "33\n", "{err}");
+    assert!(
+        err.contains("`--set dimm`") && err.contains("did you mean `dim`?"),
+        "{err}"
+    );
+    assert_eq!(code, Some(2));
+}
+
+/// A session of this process, with real components.
+fn repl(at: &TempDir) -> Repl {
+    let mut registry = Registry::empty();
+    for plugin in ["sasrec", "reducers", "prompts"] {
+        registry.load_file(&plugin_library(plugin)).unwrap();
+    }
+    let options = Options {
+        device: tch::Device::Cpu,
+        seed: None,
+        dry_run: false,
+        set: Vec::new(),
+        store: at.path().join("store"),
+        runs: at.path().join("runs"),
+        registry,
+        model_dirs: Vec::new(),
+        command: Vec::new(),
+        reads: None,
+        child: Vec::new(),
+        told: None,
+    };
+    Repl::start(options, Rc::new(|_: &Registry, _: &str| None)).unwrap()
+}
+
+#[test]
+fn what_the_call_asks_for_is_offered() {
+    let at = folder();
+    let mut repl = repl(&at);
+    repl.input("made = lapidary.backbone('sasrec')");
+    for (line, expected) in [
+        ("lapidary.load", &["load_tensors"][..]),
+        ("made:", &["fit"]),
+        ("lapidary.backbone(\"", &["sasrec"]),
+        ("print(lapidary.base_embedder 's", &["sasrec"]),
+        ("lapidary.reducer('p", &["pca"]),
+        ("lapidary.components('red", &["reducer"]),
+        ("help('lapidary.ref", &["lapidary.refine"]),
+        ("lapidary.backbone('sasrec', { drop", &["dropout"]),
+        (
+            "lapidary.backbone('sasrec', {\n  layers = 2,\n  he",
+            &["heads"],
+        ),
+        ("lapidary.backbone('sasrec', { norm = 'p", &["post", "pre"]),
+        ("lapidary.reducer('pca', { drop", &[]),
+        ("lapidary.base_embedder('sasrec', { di", &["dim"]),
+        ("lapidary.prompt('score_phrases', { attr", &["attributes"]),
+        ("lapidary.refine { norm", &["normalise"]),
+        ("lapidary.refine { base = base, ali", &[]),
+        (
+            "lapidary.refine { normalise = '",
+            &["l2", "min_max", "none", "z_score"],
+        ),
+        ("made:fit(split, refined, { learn", &["learning_rate"]),
+        (
+            "lapidary.dataset('a.toml'):leave_one_out { max",
+            &["max_len"],
+        ),
+        ("print('pc", &[]),
+    ] {
+        let (begin, found) = repl.complete(line);
+        assert_eq!(found, expected, "{line}");
+        let word = &line[begin..];
+        assert!(found.iter().all(|name| name.starts_with(word)), "{line}");
+    }
+    let (_, members) = repl.complete("lapidary.");
+    for name in ["backbone", "compare", "dataset", "seed", "tensor"] {
+        assert!(members.iter().any(|known| known == name), "{members:?}");
+    }
+}
+
+#[test]
+fn tab_completes_at_a_terminal() {
+    let talk = [
+        "> ",
+        r#"lapidary.reducer("pc\t")\r"#,
+        "a reducer: name",
+        "",
+        "> ",
+        r"\x04",
+    ];
+    let (code, said) = at_terminal(&folder(), &["repl", "--device", "cpu"], &talk);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_session_that_is_killed_leaves_its_history() {
+    let at = folder();
+    let endless = r"print('rea' .. 'dy') while true do end\r";
+    let talk = ["> ", endless, "ready", "KILL"];
+    let (code, said) = at_terminal(&at, &["repl", "--device", "cpu"], &talk);
+    assert_ne!(code, Some(0), "{said}");
+    let history = fs::read_to_string(at.path().join("lapidary/history")).expect(&said);
+    assert!(history.contains("while true do end"), "{history}");
 }
 
 const COMPONENT: &str = "return { kind = 'reducer', summary = 'SUMMARY', fit = function() end, \

@@ -7,22 +7,30 @@ use std::process::Command;
 
 use super::{KINDS, generate, keeps_and_runs, lapidary, named, text};
 
-/// Features that other crates of the checkout switch on: without them cargo builds half of all again.
+/// Features that other crates of the checkout switch on: without them cargo builds half of all again. What tests need is
+/// there when nothing is tested too, so that both have the same.
 const ANCHOR: &str = r#"[package]
 name = "anchor"
 version = "0.1.0"
 edition = "2024"
 
 [dependencies]
+aho-corasick = "1"
+bytes = "1"
+flate2 = { version = "1", features = ["zlib-rs"] }
+getrandom = { version = "0.4", features = ["std", "sys_rng"] }
 half = { version = "2", features = ["num-traits"] }
 hashbrown = "0.17"
 indexmap = "2"
+lock_api = { version = "0.4", features = ["arc_lock"] }
 memchr = "2"
 num-complex = { version = "0.4", default-features = false, features = ["std"] }
 num-integer = { version = "0.1", default-features = false, features = ["i128", "std"] }
 num-traits = "0.2"
+parking_lot = { version = "0.12", features = ["arc_lock"] }
 rand = { version = "0.9", features = ["small_rng"] }
 rand_core = { version = "0.9", features = ["os_rng"] }
+regex-automata = { version = "0.4", default-features = false, features = ["dfa"] }
 serde_core = "1"
 
 [build-dependencies]
@@ -48,31 +56,58 @@ fn join(root: &Path, projects: &[PathBuf]) {
         profiles = rest.replace("[workspace]", "");
     }
     let members = "[workspace]\nresolver = \"3\"\nmembers = [\"my_*\", \"anchor\"]\n";
-    fs::write(root.join("Cargo.toml"), format!("{members}\n{profiles}")).unwrap();
+    let quick = "[profile.dev.package.lapidary-core]\nopt-level = 0\n";
+    let manifest = format!("{members}\n{profiles}\n{quick}");
+    fs::write(root.join("Cargo.toml"), manifest).unwrap();
     for file in ["Cargo.lock", "rust-toolchain.toml", ".cargo"] {
         fs::rename(projects[0].join(file), root.join(file)).unwrap();
     }
     fs::create_dir_all(root.join("anchor/src")).unwrap();
     fs::write(root.join("anchor/src/lib.rs"), "").unwrap();
     fs::write(root.join("anchor/build.rs"), "fn main() {}").unwrap();
-    fs::write(root.join("anchor/Cargo.toml"), ANCHOR).unwrap();
+    let testkit = Path::new(env!("CARGO_MANIFEST_DIR")).join("framework/testkit");
+    let testkit = format!("{ANCHOR}\n[dependencies.lapidary-testkit]\npath = {testkit:?}\n");
+    fs::write(root.join("anchor/Cargo.toml"), testkit).unwrap();
 }
 
-fn build(root: &Path) {
+fn cargo(at: &Path, arguments: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .current_dir(root)
-        .args([
-            "build",
-            "--quiet",
-            "--offline",
-            "--workspace",
-            "--target-dir",
-        ])
-        .arg(built().parent().unwrap())
+        .current_dir(at)
+        .env("OMP_NUM_THREADS", "1")
+        .args(arguments)
         .output()
         .unwrap();
-    text(&output);
+    text(&output)
+}
+
+/// Builds all projects, and runs the test of one: the others' have the same text.
+fn build(root: &Path) {
+    let target = built();
+    let target = [
+        "--offline",
+        "--target-dir",
+        target.parent().unwrap().to_str().unwrap(),
+    ];
+    cargo(
+        root,
+        &[&["build", "--quiet", "--workspace"], &target[..]].concat(),
+    );
+    let reducer = named("reducer", "rust");
+    let test = [
+        "test",
+        "--test",
+        "conformance",
+        "-p",
+        &reducer,
+        "-p",
+        "anchor",
+    ];
+    let said = cargo(root, &[&test, &target[..]].concat());
+    assert!(
+        said.contains("test the_component_is_the_same_linked_in_and_loaded ... ok"),
+        "{said}"
+    );
 }
 
 /// Takes a project's library out of cargo's folder, where the program would find it too.
@@ -119,13 +154,8 @@ fn the_manifest_is_whole(root: &Path) {
         "new", "plugin", "alone", "--kind", "reducer", "--lang", "rust",
     ];
     text(&lapidary(&into, &arguments));
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .current_dir(into.join("alone"))
-        .args(["tree", "--offline", "--edges", "normal,dev", "--depth", "1"])
-        .output()
-        .unwrap();
-    let tree = text(&output);
+    let tree = ["tree", "--offline", "--edges", "normal,dev", "--depth", "1"];
+    let tree = cargo(&into.join("alone"), &tree);
     for needed in ["lapidary-sdk", "lapidary-testkit", "serde"] {
         assert!(tree.contains(needed), "{tree}");
     }

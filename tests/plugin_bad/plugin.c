@@ -117,6 +117,13 @@ static void *zeros(int64_t n, int64_t dim, int32_t dtype) {
     return tensor;
 }
 
+static void *ones(int64_t n, int64_t dim) {
+    void *tensor = zeros(n, dim, 6), *data = NULL;
+    aoti_torch_get_data_ptr(tensor, &data);
+    for (int64_t i = 0; i < n * dim; i++) ((float *)data)[i] = 1;
+    return tensor;
+}
+
 // A tensor without memory, on libtorch's device `meta`.
 static void *elsewhere(int64_t n, int64_t dim) {
     int64_t sizes[2] = {n, dim}, strides[2] = {dim, 1};

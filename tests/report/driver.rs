@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use lapidary_testkit::programs::skipped;
 use serde_json::{Value, json};
 
 /// A page in a browser; both end with it.
@@ -23,8 +24,8 @@ impl Browser {
         let names = ["chromium", "chromium-browser", "google-chrome"];
         let browser = names.into_iter().find(|name| answers(name));
         let (Some(browser), true) = (browser, answers("chromedriver")) else {
-            println!(
-                "skipped: chromium and chromedriver are not on this machine (Debian: chromium chromium-driver)"
+            skipped(
+                "chromium and chromedriver are not on this machine (Debian: chromium chromium-driver)",
             );
             return None;
         };

@@ -2,24 +2,16 @@
 
 use std::process::Command;
 
+use lapidary_testkit::programs::python;
 use serde_json::Value;
 
 use super::{runs, workspace};
 
-/// Runs where `LAPIDARY_PYTHON`, or `python3`, has TensorBoard.
 #[test]
 fn tensorboard_reads_our_curves() {
-    let python = std::env::var("LAPIDARY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let has = Command::new(&python)
-        .args([
-            "-c",
-            "import importlib.util as u; assert u.find_spec('tensorboard')",
-        ])
-        .output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        println!("skipped: {python} has no tensorboard; name one that has in LAPIDARY_PYTHON");
+    let Some(python) = python(&["tensorboard"]) else {
         return;
-    }
+    };
     let run = &runs().first;
     let output = Command::new(&python)
         .arg(workspace().join("tests/fixtures/read_events.py"))

@@ -81,14 +81,16 @@ fn the_sweep_script_runs_and_runs_again_from_the_store() {
     }
 
     // The first sweep goes with what it started, the second one stays.
-    let removed = Command::new(env!("CARGO_BIN_EXE_lapidary"))
-        .args(["runs", "rm"])
-        .arg(&parent)
-        .arg("--runs")
-        .arg(place.path("runs"))
-        .output()
-        .unwrap();
-    assert!(removed.status.success(), "{removed:?}");
+    let remove = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lapidary"));
+        command.args(["runs", "rm"]).arg(&parent).args(more);
+        let output = command.arg("--runs").arg(place.path("runs")).output();
+        text(&output.unwrap())
+    };
+    let told = remove(&["--dry-run"]);
+    assert_eq!(told.matches("would remove base-").count(), 8, "{told}");
+    assert_eq!(runs(&place, "base-").len(), 16);
+    remove(&[]);
     assert_eq!(runs(&place, "sweep-").len(), 1);
     assert_eq!(runs(&place, "base-").len(), 8);
     assert!(!parent.exists());
@@ -101,23 +103,36 @@ fn one_that_fails_or_crashes_is_a_row_and_the_others_go_on() {
         local how = lapidary.setting("how", "good")
         if how == "bad" then error("no luck today") end
         if how == "deep" then lapidary.tensor { 1, 2 }:reshape(3, 5) end
+        if how == "many" then error("2 mistakes:\nthe first\nthe second") end
         lapidary.note("mine", { share = 0.25 + lapidary.seed })
     "#;
-    let settings =
-        "settings = { how = { 'good', 'bad', 'fine', 'deep' } }, at_once = 2, name = 'ways'";
+    let settings = "settings = { how = { 'good', 'bad', 'fine', 'deep', 'many' } }, at_once = 2, name = 'ways'";
     let script = sweeping(&place, swept, settings);
     let output = place.run(&script, &[]);
     let printed = text(&output);
+    let (table, failures) = printed.split_once("\n\n3 of 5 runs failed:\n").unwrap();
     assert!(
-        printed.contains("no luck today") && printed.contains("0.2500"),
-        "{printed}"
+        table.contains("0.2500") && !table.contains("no luck"),
+        "{table}"
     );
+    let told = |text: &str, what: &str| text.matches(what).count();
+    assert_eq!(told(failures, "run 2 (how=\"bad\"): "), 1, "{failures}");
+    assert_eq!(told(failures, "swept.lua:3: no luck today\n"), 1);
+    let many = "2 mistakes:\n    the first\n    the second\n";
+    assert_eq!(told(failures, many), 1, "{failures}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("run 2 (how=\"bad\") failed"), "{said}");
+    let many = "2 mistakes:\n  the first\n  the second\n";
+    assert_eq!(told(&said, many), 1, "{said}");
+    let last = said.trim_end().lines().next_back().unwrap();
+    assert!(
+        last.contains("3 of 5 runs failed") && last.ends_with("/sweeps/ways"),
+        "{said}"
+    );
     let table =
         std::fs::read_to_string(runs(&place, "sweeper-")[0].join("tables/ways.csv")).unwrap();
     let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(lines.len(), 5);
+    assert_eq!(lines.len(), 6);
     assert_eq!(lines[0], "how,share,run,outcome");
     assert!(
         lines[1].starts_with("good,0.2500,swept-") && lines[1].ends_with(",done"),
@@ -125,6 +140,10 @@ fn one_that_fails_or_crashes_is_a_row_and_the_others_go_on() {
     );
     assert!(lines[2].contains("swept.lua:3: no luck today"), "{table}");
     assert!(lines[4].contains("failed: "), "{table}");
+    assert!(
+        lines[5].ends_with("2 mistakes: the first (and 1 more)"),
+        "{table}"
+    );
 
     let printed = text(&place.run(&script, &["--seed", "3"]));
     assert!(printed.contains("3.2500"), "{printed}");
@@ -276,6 +295,21 @@ fn a_dry_run_checks_every_run_and_trains_nothing() {
     ] {
         assert!(said.contains(expected), "no `{expected}` in {said}");
     }
+
+    let swept = "lapidary.reducer('pac')\nlapidary.reducer('whitenign')";
+    let script = sweeping(&place, swept, "seeds = { 1, 2 }");
+    let said = place.run(&script, &["--dry-run"]).stderr;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    for expected in [
+        "2 of 2 runs would fail:\n  run 1 (seed 1): ",
+        "\n  run 2 (seed 2): ",
+        "swept.lua: 2 mistakes:\n    ",
+        "swept.lua:2: unknown reducer `whitenign`",
+    ] {
+        assert!(said.contains(expected), "no `{expected}` in {said}");
+    }
+    let twice = said.matches("unknown reducer `pac`").count();
+    assert_eq!(twice, 2, "once a run: {said}");
 }
 
 #[test]

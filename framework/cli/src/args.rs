@@ -117,7 +117,7 @@ pub struct Run {
     /// Check settings, files, names and shapes without computing anything.
     #[arg(long)]
     pub dry_run: bool,
-    /// Run again whenever the script, a file that it read, a Lua component or a plugin changes, until Ctrl-C.
+    /// Run again whenever the script, a file that it read or looked for, a Lua component or a plugin changes, until Ctrl-C.
     #[arg(long)]
     pub watch: bool,
     #[command(flatten)]
@@ -135,7 +135,7 @@ pub struct Run {
 /// Which model of which run is asked, and for whom.
 #[derive(Args, Debug)]
 pub struct Ask {
-    /// A finished run: its folder, its name, or the beginning of its name.
+    /// A finished run: its folder, its name, the beginning of its name, or `last`.
     pub run: PathBuf,
     #[command(flatten)]
     pub among: Among,

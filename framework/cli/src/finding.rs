@@ -1,15 +1,19 @@
-//! Runs as the command line names them: by folder, by name, or by the beginning of a name.
+//! Runs as the command line names them: by folder, by name, by the beginning of a name, or as the latest.
 
 use std::path::{Path, PathBuf};
 
+use lapidary_core::run::Record;
 use lapidary_core::suggest;
 
 use crate::failure::Failure;
 
 /// How many runs of an ambiguous beginning are told.
 const TOLD: usize = 5;
+/// The latest run.
+const LAST: &str = "last";
 
 /// The folder of the run that is meant; names are looked for in the folder `runs`, or in the one that stands before them.
+/// `last` is the latest run, `last~2` the second before it, `base@last` the latest of those whose names begin with `base`.
 ///
 /// # Errors
 /// Wrong use: there is no such run, with the nearest names, or there are several.
@@ -28,6 +32,13 @@ pub fn find(named: &Path, runs: &Path) -> Result<PathBuf, Failure> {
     if names.iter().any(|name| *name == wanted) {
         return Ok(home.join(&*wanted));
     }
+    if let Some((beginning, before)) = last(&wanted) {
+        let found = latest_first(home, beginning).into_iter().nth(before);
+        return match found {
+            Some(name) => Ok(home.join(name)),
+            None => Err(unknown(named, home, &wanted, &names)),
+        };
+    }
     let begins = |name: &&String| !wanted.is_empty() && name.starts_with(&*wanted);
     let begun: Vec<&String> = names.iter().filter(begins).collect();
     match begun.as_slice() {
@@ -36,15 +47,33 @@ pub fn find(named: &Path, runs: &Path) -> Result<PathBuf, Failure> {
         [] => Err(unknown(named, home, &wanted, &names)),
         several => {
             let text = format!("`{wanted}` begins the names of {} runs", several.len());
-            let latest = several.iter().rev().take(TOLD);
-            let latest: Vec<&str> = latest.map(|name| name.as_str()).collect();
-            Err(Failure::usage(text).hint(format!("the latest are {}", latest.join(", "))))
+            let mut latest = latest_first(home, &wanted);
+            latest.truncate(TOLD);
+            let latest = latest.join(", ");
+            let hint = format!("the latest are {latest}; `{wanted}@{LAST}` is the first of these");
+            Err(Failure::usage(text).hint(hint))
         }
     }
 }
 
 fn is_run(folder: &Path) -> bool {
     folder.join("run.json").is_file()
+}
+
+/// What `base@last~2` asks for: how names begin, and how many runs stand before the latest.
+fn last(wanted: &str) -> Option<(&str, usize)> {
+    let (beginning, last) = wanted.rsplit_once('@').unwrap_or(("", wanted));
+    match last.strip_prefix(LAST)? {
+        "" => Some((beginning, 0)),
+        more => Some((beginning, more.strip_prefix('~')?.parse().ok()?)),
+    }
+}
+
+/// The names of a folder's runs that begin so, the latest first and then those that cannot be read.
+fn latest_first(home: &Path, beginning: &str) -> Vec<String> {
+    let all = Record::all(home).unwrap_or_default().into_iter().rev();
+    let names = all.map(|(name, _)| name);
+    names.filter(|name| name.starts_with(beginning)).collect()
 }
 
 fn unknown(named: &Path, home: &Path, wanted: &str, names: &[String]) -> Failure {
@@ -64,29 +93,78 @@ fn unknown(named: &Path, home: &Path, wanted: &str, names: &[String]) -> Failure
 mod tests {
     use super::*;
 
+    /// A folder of runs that began one after the other.
+    fn runs(names: &[&str]) -> tempfile::TempDir {
+        let at = tempfile::tempdir().unwrap();
+        for (second, name) in names.iter().enumerate() {
+            let folder = at.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            let started = format!("2026-01-01T00:00:{second:02}.000Z");
+            let told = format!(
+                "{{\"format\": 1, \"outcome\": \"done\", \"script\": null, \"started\": \"{started}\"}}"
+            );
+            std::fs::write(folder.join("run.json"), told).unwrap();
+        }
+        at
+    }
+
+    fn found(named: &str, runs: &Path) -> Option<String> {
+        let found = find(Path::new(named), runs).ok()?;
+        is_run(&found).then(|| found.file_name().unwrap().to_string_lossy().into_owned())
+    }
+
     #[test]
     fn a_run_is_found_by_folder_name_and_beginning() {
-        let at = tempfile::tempdir().unwrap();
-        let runs = at.path().join("runs");
-        for name in ["first-20260101", "first-20260102", "second-20260101"] {
-            std::fs::create_dir_all(runs.join(name)).unwrap();
-            std::fs::write(runs.join(name).join("run.json"), "{}").unwrap();
-        }
+        let at = runs(&["first-20260101", "first-20260102", "second-20260101"]);
+        let runs = at.path();
         std::fs::create_dir(runs.join("third")).unwrap();
-        let found = |named: &str| find(Path::new(named), &runs).ok();
-        let second = Some(runs.join("second-20260101"));
-        assert_eq!(found("second-20260101"), second);
-        assert_eq!(found("sec"), second);
-        let whole = runs.join("second-20260101");
-        assert_eq!(found(whole.to_str().unwrap()), second);
-        assert_eq!(found(runs.join("sec").to_str().unwrap()), second);
-        assert_eq!(found("first-20260102"), Some(runs.join("first-20260102")));
-        for none in ["first", "third", "", "secnd-20260101", ".."] {
-            assert_eq!(
-                found(none).filter(|f| f.join("run.json").exists()),
-                None,
-                "{none}"
-            );
+        let second = Some("second-20260101".to_owned());
+        let (whole, cut) = (runs.join("second-20260101"), runs.join("sec"));
+        for named in ["second-20260101", "sec"] {
+            assert_eq!(found(named, runs), second);
         }
+        for named in [whole, cut] {
+            assert_eq!(found(named.to_str().unwrap(), Path::new("/")), second);
+        }
+        assert_eq!(found("first-20260102", runs).unwrap(), "first-20260102");
+        for none in ["first", "third", "", "secnd-20260101", ".."] {
+            assert_eq!(found(none, runs), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn the_latest_is_the_one_that_began_last() {
+        let at = runs(&["b-1", "c-1", "b-2", "a-1"]);
+        let runs = at.path();
+        std::fs::create_dir(runs.join("z-broken")).unwrap();
+        std::fs::write(runs.join("z-broken/run.json"), "{").unwrap();
+        for (named, expected) in [
+            ("last", Some("a-1")),
+            ("last~1", Some("b-2")),
+            ("last~3", Some("b-1")),
+            ("last~4", Some("z-broken")),
+            ("last~5", None),
+            ("b@last", Some("b-2")),
+            ("b@last~1", Some("b-1")),
+            ("b@last~2", None),
+            ("d@last", None),
+            ("last~", None),
+            ("last~x", None),
+            ("lastly", None),
+        ] {
+            assert_eq!(found(named, runs).as_deref(), expected, "{named}");
+        }
+        let whole = runs.join("b@last");
+        assert_eq!(
+            found(whole.to_str().unwrap(), Path::new("/")).unwrap(),
+            "b-2"
+        );
+    }
+
+    #[test]
+    fn a_run_that_is_called_last_goes_first() {
+        let at = runs(&["last", "later"]);
+        assert_eq!(found("last", at.path()).unwrap(), "last");
+        assert_eq!(found("la@last", at.path()).unwrap(), "later");
     }
 }

@@ -219,9 +219,9 @@ impl Setting {
             }
         }
         let least = (self.minimum.as_ref().map(|v| format!("at least {v}")))
-            .or_else(|| self.above.as_ref().map(|v| format!("more than {v}")));
+            .or_else(|| self.above.as_ref().map(|v| format!("above {v}")));
         let most = (self.maximum.as_ref().map(|v| format!("at most {v}")))
-            .or_else(|| self.below.as_ref().map(|v| format!("less than {v}")));
+            .or_else(|| self.below.as_ref().map(|v| format!("below {v}")));
         parts.extend(least);
         parts.extend(most);
         if !self.default.is_null() {

@@ -98,7 +98,7 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 }
 
 /// Bytes of a file, or of all files below a folder; links are not followed, and what cannot be read counts nothing.
-pub(crate) fn bytes_below(path: &Path) -> u64 {
+pub fn bytes_below(path: &Path) -> u64 {
     match fs::symlink_metadata(path) {
         Ok(about) if about.is_dir() => {
             let entries = fs::read_dir(path).into_iter().flatten().flatten();

@@ -8,17 +8,20 @@ use lapidary_core::mistakes::noting;
 use mlua::Lua;
 
 use crate::error::Error;
+use crate::session::Session;
 
 /// Runs a script, and refuses it with all the mistakes that it could be led past and what ended it.
 pub(crate) fn mistakes(
     lua: &Lua,
     script: &Path,
     source: &str,
+    session: &Rc<Session>,
     run: impl FnOnce() -> mlua::Result<()>,
 ) -> Result<(), Error> {
     let noted = Rc::new(RefCell::new(Vec::new()));
     let (state, list) = (lua.clone(), Rc::clone(&noted));
     let (path, text) = (script.to_path_buf(), source.to_owned());
+    let configs = Rc::clone(session);
     let sink = move |mistake: lapidary_core::Error| {
         let traceback = state.traceback(None, 0).map(|t| t.to_string_lossy());
         let traceback = traceback.unwrap_or_default();
@@ -27,12 +30,14 @@ pub(crate) fn mistakes(
             return Err(mistake);
         }
         let noted = Error::noted(&path, &text, &traceback, mistake.to_string());
+        let noted = noted.in_configs(&configs.configs.borrow());
         list.borrow_mut().push(noted);
         Ok(())
     };
     let ended = noting(sink, run);
     let mut found = noted.take();
-    match ended.map_err(|e| Error::from_lua(script, source, &e)) {
+    let refused = |e| Error::from_lua(script, source, &e).in_configs(&session.configs.borrow());
+    match ended.map_err(refused) {
         Err(interrupt) if interrupt.is_interrupt() => return Err(interrupt),
         ended => found.extend(ended.err()),
     }

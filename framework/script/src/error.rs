@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lapidary_core::toml_file::shown_line;
 
+mod lines;
 mod words;
 
 /// Why a script did not finish.
@@ -14,7 +15,7 @@ pub struct Error {
     pub place: Option<(PathBuf, Option<u32>)>,
     /// What happened.
     pub message: String,
-    /// The line of the script, under its number; empty where it is not known.
+    /// The lines that it is about, each under its number; empty where none is known.
     shown: String,
     /// The Lua call stack, one call a line, when the failure was inside nested calls.
     pub stack: Vec<String>,
@@ -69,14 +70,25 @@ impl Error {
     /// A mistake that the script went on from, with the call stack at that place.
     pub(crate) fn noted(script: &Path, source: &str, traceback: &str, message: String) -> Self {
         let chunk = chunk_name(script);
-        let line = lines_in(traceback, &chunk).first().copied();
+        let call = lines_in(traceback, &chunk).first().copied();
+        let lines = call.map_or_else(Vec::new, |call| lines::of_call(&message, source, call));
         Self {
-            place: Some((script.to_path_buf(), line)),
-            shown: line.map_or_else(String::new, |line| {
-                shown_line(&chunk, source, line as usize)
-            }),
+            place: Some((script.to_path_buf(), lines.first().copied())),
+            shown: shown(&chunk, source, &lines),
             ..Self::failed(message)
         }
+    }
+
+    /// Shows also the lines of configurations that it is about, where those of the script are not.
+    pub(crate) fn in_configs(mut self, configs: &[PathBuf]) -> Self {
+        for path in configs {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let name = path.display().to_string();
+            let lines = lines::of_config(&self.message, &self.shown, &text);
+            let shown = lines.iter().map(|line| shown_line(&name, &text, *line));
+            self.shown.extend(shown);
+        }
+        self
     }
 
     /// All mistakes of a script, and what ended it, as one.
@@ -123,24 +135,20 @@ impl Error {
         } else {
             traceback
         };
-        let (line, message) = match strip_place(head, &chunk) {
-            Some((line, rest)) => (Some(line), rest.to_owned()),
-            None => (
-                lines_in(&traceback, &chunk).first().copied(),
-                head.to_owned(),
-            ),
-        };
         let stack = lines_in(&traceback, &chunk);
-        let outer = stack.iter().filter(|l| Some(**l) != line);
+        let (call, lines, message) = match (strip_place(head, &chunk), stack.first()) {
+            (Some((line, rest)), _) => (Some(line), vec![line], rest),
+            (None, Some(&call)) => (Some(call), lines::of_call(head, source, call), head),
+            (None, None) => (None, Vec::new(), head),
+        };
+        let outer = stack.iter().filter(|l| Some(**l) != call);
         let stack = outer
             .map(|l| format!("called from {}:{l}", script.display()))
             .collect();
         Self {
-            place: Some((script.to_path_buf(), line)),
-            message,
-            shown: line.map_or_else(String::new, |line| {
-                shown_line(&chunk, source, line as usize)
-            }),
+            place: Some((script.to_path_buf(), lines.first().copied())),
+            message: message.to_owned(),
+            shown: shown(&chunk, source, &lines),
             stack,
             sort,
         }
@@ -183,6 +191,14 @@ pub(crate) fn chunk_name(script: &Path) -> String {
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default()
+}
+
+/// Lines of a script below a message.
+fn shown(chunk: &str, source: &str, lines: &[u32]) -> String {
+    let lines = lines.iter();
+    lines
+        .map(|line| shown_line(chunk, source, *line as usize))
+        .collect()
 }
 
 /// Cuts `name:12: ` off the front of a message.

@@ -80,9 +80,9 @@ fn execute(lua: &mlua::Lua, path: &Path, text: &str, session: &Rc<Session>) -> R
             .exec()
     };
     if session.context.dry_run {
-        dry::mistakes(lua, path, text, run)?;
+        dry::mistakes(lua, path, text, session, run)?;
     } else {
-        run().map_err(|e| Error::from_lua(path, text, &e))?;
+        run().map_err(|e| Error::from_lua(path, text, &e).in_configs(&session.configs.borrow()))?;
     }
     session.refuse_unused_settings()
 }

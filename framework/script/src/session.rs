@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use lapidary_core::artefact::Store;
-use lapidary_core::data::{Dataset, load_toml};
+use lapidary_core::data::import::ImportSpec;
+use lapidary_core::data::{Dataset, load};
 use lapidary_core::pipeline::Context;
 use lapidary_core::plugin::Registry;
 use lapidary_core::run::{RunFolder, Start};
@@ -30,6 +31,8 @@ pub(crate) struct Session {
     set: BTreeMap<String, String>,
     asked: RefCell<Vec<String>>,
     reads: Option<PathBuf>,
+    /// Configurations that the script read.
+    pub configs: RefCell<Vec<PathBuf>>,
     /// How another script is run.
     pub child: Vec<OsString>,
     /// Whether this run is one of a sweep.
@@ -90,6 +93,7 @@ impl Session {
             set: options.set.into_iter().collect(),
             asked: RefCell::default(),
             reads: options.reads,
+            configs: RefCell::default(),
             child: options.child,
             is_of_sweep: options.told.is_some(),
             seed: options.seed,
@@ -117,6 +121,7 @@ impl Session {
             set: self.set.clone(),
             asked: self.asked.clone(),
             reads: self.reads.clone(),
+            configs: self.configs.clone(),
             child: self.child.clone(),
             is_of_sweep: self.is_of_sweep,
             seed: self.seed,
@@ -162,9 +167,12 @@ impl Session {
     pub fn find(&self, name: &str) -> Result<PathBuf> {
         let path = PathBuf::from(name);
         let folders = || [Path::new("")].into_iter().chain(self.from.ancestors());
-        if let Some(found) = folders().map(|f| f.join(&path)).find(|p| p.exists()) {
-            self.note_read(&found)?;
-            return Ok(found);
+        for place in folders().map(|folder| folder.join(&path)) {
+            // Also where nothing is: what is put there would be found next time.
+            self.note_read(&place)?;
+            if place.exists() {
+                return Ok(place);
+            }
         }
         let reason = "not found, neither from the working directory nor beside or above the script";
         let near = folders().find_map(|folder| {
@@ -176,10 +184,11 @@ impl Session {
         };
         let question = suggest::files_phrase(&path, &names).unwrap_or_default();
         mistakes::note(Error::data(&path, None, format!("{reason}; {question}")))?;
+        self.note_read(&nearest)?;
         Ok(nearest)
     }
 
-    /// Tells who watches the run that it read a file.
+    /// Tells who watches the run that it read a file, or looked for it.
     fn note_read(&self, path: &Path) -> Result<()> {
         let Some(list) = &self.reads else {
             return Ok(());
@@ -193,7 +202,11 @@ impl Session {
     /// Opens the data set that a TOML file describes; imports it into the store when needed.
     pub fn dataset(&self, name: &str) -> Result<Dataset> {
         let path = self.find(name)?;
-        let data = load_toml(&path, &self.context.store.datasets())?;
+        let spec = ImportSpec::from_toml(&path)?;
+        for file in spec.files() {
+            self.note_read(&file)?;
+        }
+        let (data, _) = load(&spec, &self.context.store.datasets())?;
         let fingerprint = data.fingerprint().to_string();
         let note = json!({"path": path.display().to_string(), "fingerprint": fingerprint});
         self.context

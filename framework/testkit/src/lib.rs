@@ -1,4 +1,5 @@
-//! For authors of components: checks that every component of a kind passes, and helpers that find built plugins.
+//! For authors of components: checks that every component of a kind passes, and helpers that find built plugins
+//! and other programs.
 //!
 //! A plugin's `tests/conformance.rs` is two lines:
 //!
@@ -24,5 +25,6 @@ pub mod conformance;
 pub mod in_tests;
 #[allow(clippy::panic, clippy::expect_used)]
 pub mod library;
+pub mod programs;
 pub mod report;
 pub mod suite;

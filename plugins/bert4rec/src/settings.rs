@@ -12,25 +12,31 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Number of blocks, each of self-attention and a feed-forward network.
+    #[schemars(range(min = 1))]
     pub layers: u32,
     /// Attention heads of a block; the embedding size must be a multiple of it.
+    #[schemars(range(min = 1))]
     pub heads: i64,
     /// Probability of dropping a value in training: of the embedded input, the attention weights, and what each
     /// attention and feed-forward network gives.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Probability that a position is masked in training. The paper tunes it to the data: 0.2 for long sequences as
     /// MovieLens', up to 0.6 for short ones.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub mask_probability: f64,
     /// Where the layer norms stand: `post`, after the residual sum, as in the paper; or `pre`, before attention and
     /// feed-forward network.
     pub norm: NormOrder,
     /// Width of the feed-forward network over the embedding size.
+    #[schemars(range(min = 1))]
     pub hidden_factor: i64,
     /// Activation of the feed-forward network and the head: `gelu` or `relu`.
     pub activation: Activation,
     /// Whether a linear layer, the activation and a layer norm follow the blocks.
     pub head: bool,
     /// Standard deviation of the initial weights.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub init_std: f64,
 }
 

@@ -10,18 +10,23 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Number of layers of gated recurrent units.
+    #[schemars(range(min = 1))]
     pub layers: u32,
     /// Units of a layer; left out, as many as the embedding size. With another number a linear layer leads back to the
     /// embedding size.
+    #[schemars(range(min = 1))]
     pub hidden: Option<i64>,
     /// Probability of dropping a value of the embedded input in training.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub dropout_embedding: f64,
     /// Probability of dropping a value of each layer's hidden states in training.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub dropout_hidden: f64,
     /// Whether the input is multiplied by the square root of the embedding size.
     pub scale_input: bool,
     /// Standard deviation of the initial weights, drawn normally; left out, they are drawn as Glorot and Bengio do, as in
     /// the authors' code.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub init_std: Option<f64>,
 }
 

@@ -13,17 +13,23 @@ pub struct Settings {
     /// however far apart, as in the paper.
     pub window: u32,
     /// Negative samples for each pair of items that stand together.
+    #[schemars(range(min = 1))]
     pub negatives: u32,
     /// Negatives are drawn in proportion to how often an item occurs, raised to this power.
+    #[schemars(range(min = 0))]
     pub negatives_power: f64,
     /// Of items that are a larger share of all interactions than this, occurrences are left out at random, the more the
     /// more frequent they are; 0 leaves out none.
+    #[schemars(range(min = 0))]
     pub subsample: f64,
     /// Learning rate of Adam.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
     /// Pairs of a step, about.
+    #[schemars(range(min = 1))]
     pub batch_size: u32,
     /// Passes over the histories; few interactions need more.
+    #[schemars(range(min = 1))]
     pub epochs: u32,
 }
 

@@ -12,21 +12,29 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Steps over the graph whose results make a vector.
+    #[schemars(range(min = 1))]
     pub layers: u32,
     /// Learning rate of Adam.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
     /// Weight of the squared first vectors in the loss: half of it times the squared length of each that a triple touches.
+    #[schemars(range(min = 0))]
     pub regularisation: f64,
     /// Triples of a user, an item they had and one they had not in a step. Every step walks the whole graph.
+    #[schemars(range(min = 1))]
     pub batch_size: u32,
     /// Most passes over the interactions.
+    #[schemars(range(min = 1))]
     pub epochs: u32,
     /// Share of the users whose last training interaction is held out to see when training should end; with 0 all are
     /// trained on, for all epochs.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub validation: f64,
     /// Training ends when the held-out items were ranked no better for this many epochs; the best state counts.
+    #[schemars(range(min = 1))]
     pub patience: u32,
     /// Standard deviation of the initial values.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub init_std: f64,
 }
 

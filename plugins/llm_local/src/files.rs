@@ -1,14 +1,11 @@
 //! A model's files, of either form.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest, Sha256};
 
 use lapidary_sdk::prelude::*;
 
 use crate::config::Config;
+use crate::digest;
 use crate::folder::Folder;
 use crate::gguf::Gguf;
 use crate::lora::{Adapter, Maps};
@@ -125,19 +122,7 @@ impl ModelFiles {
                     .collect()
             }
         };
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 1 << 18];
-        for path in &paths {
-            let mut file = File::open(path).map_err(Error::io(path))?;
-            loop {
-                let n = file.read(&mut buffer).map_err(Error::io(path))?;
-                if n == 0 {
-                    break;
-                }
-                hash.update(buffer.get(..n).unwrap_or_default());
-            }
-        }
-        Ok(hex(&hash.finalize()))
+        digest::sha256(&paths)
     }
 
     /// Reads the weights.

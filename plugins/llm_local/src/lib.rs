@@ -15,6 +15,7 @@ pub mod chat;
 pub mod config;
 pub mod dequant;
 pub mod differentiable;
+mod digest;
 pub mod files;
 pub mod find;
 pub mod folder;

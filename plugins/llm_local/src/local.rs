@@ -30,8 +30,10 @@ pub struct Settings {
     /// Type of the numbers to compute with.
     pub dtype: Precision,
     /// Tokens in one forward pass: more need more memory.
+    #[schemars(range(min = 1))]
     pub batch_tokens: u32,
     /// Longest prompt with its answer, in tokens; null takes what the model was made for.
+    #[schemars(range(min = 1))]
     pub context_length: Option<u32>,
     /// Folder of a LoRA adapter as PEFT stores it: `adapter_config.json` and `adapter_model.safetensors`.
     pub adapter: Option<String>,

@@ -22,6 +22,7 @@ use lapidary_llm_local::lora::Adapter;
 use lapidary_llm_local::model::Llama;
 use lapidary_llm_local::peft;
 use lapidary_sdk::prelude::*;
+use lapidary_testkit::programs::python;
 use serde_json::Value;
 
 const MODELS: [&str; 2] = ["tiny_llama", "tiny_qwen2"];
@@ -206,20 +207,11 @@ fn ours_have_the_layout_that_peft_writes() {
     }
 }
 
-/// Runs where `LAPIDARY_PYTHON`, or `python3`, has PEFT and transformers.
 #[test]
 fn peft_opens_ours() {
-    let python = std::env::var("LAPIDARY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let has_peft = Command::new(&python)
-        .args([
-            "-c",
-            "import importlib.util as u; assert u.find_spec('peft')",
-        ])
-        .output();
-    if !has_peft.is_ok_and(|output| output.status.success()) {
-        println!("PEFT is not on this machine: its reading of our adapters is not compared");
+    let Some(python) = python(&["torch", "transformers", "peft"]) else {
         return;
-    }
+    };
     let mut llm = local(|_| {}).unwrap();
     train(&llm.adapt(&lora()).unwrap());
     let folder = tempfile::tempdir().unwrap();

@@ -41,6 +41,7 @@ pub struct Settings {
     /// How the likelihood of a text's continuations is measured.
     pub likelihoods: Likelihoods,
     /// How many of the likeliest next tokens the server lists; with `next_token` and `chat`.
+    #[schemars(range(min = 1))]
     pub top_logprobs: u32,
     /// How a server is told the form of an answer.
     pub structured: Structured,
@@ -48,24 +49,30 @@ pub struct Settings {
     /// answer begins with stands at the end of the last question.
     pub prefill: bool,
     /// Most tokens of any answer; null leaves it to the request.
+    #[schemars(range(min = 1))]
     pub max_tokens: Option<u32>,
     /// What the server calls the limit of a chat's answer: `max_tokens`, or `max_completion_tokens`.
     pub limit_field: String,
     /// Further fields of every call, such as `top_p`.
     pub extra: BTreeMap<String, Value>,
     /// Most calls at a time.
+    #[schemars(range(min = 1))]
     pub concurrency: u32,
     /// Seconds until a call is given up.
+    #[schemars(range(min = 1))]
     pub timeout_s: u32,
     /// How often a call is tried again when the server is busy, fails, or cannot be reached.
     pub retries: u32,
     /// Most tokens that this component spends, read and written, those in the ledger included; null for no cap.
     pub max_total_tokens: Option<u64>,
     /// Most money that this component spends, that in the ledger included; null for no cap. Needs the prices.
+    #[schemars(range(min = 0))]
     pub max_cost: Option<f64>,
     /// Price of a million tokens that the model reads.
+    #[schemars(range(min = 0))]
     pub price_input_per_million: f64,
     /// Price of a million tokens that the model writes.
+    #[schemars(range(min = 0))]
     pub price_output_per_million: f64,
     /// File of JSON lines to which every paid call is added. Without one, the caps count what this component spends.
     pub ledger: String,

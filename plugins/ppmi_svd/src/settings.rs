@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Two items stand together if at most this many places lie from one to the other.
+    #[schemars(range(min = 1))]
     pub window: u32,
     /// `log(shift)` is taken off the pointwise mutual information before what is negative is dropped: the number of
     /// negative samples of the equivalent word2vec. 1 takes off nothing.
+    #[schemars(range(min = 1))]
     pub shift: f64,
     /// Singular values are raised to this power: 1 keeps inner products of rows, 0.5 shares them evenly between items
     /// and contexts, 0 drops them.
+    #[schemars(range(min = 0))]
     pub power: f64,
     /// Rounds of the subspace iteration: more are more exact. Exact in any case where the catalogue is hardly larger
     /// than the embedding.

@@ -27,8 +27,10 @@ pub struct Settings {
     /// Whether the question is put as a message of a chat; otherwise the model continues plain text.
     pub chat: bool,
     /// Most recent items of a history that the model reads.
+    #[schemars(range(min = 1))]
     pub history: usize,
     /// Longest text of a title, in characters.
+    #[schemars(range(min = 1))]
     pub title_length: usize,
     /// Whether a subject's mean over attributes is taken from its scores, which then are around 0, not in 0..1.
     pub centre_subjects: bool,

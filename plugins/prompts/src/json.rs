@@ -25,12 +25,15 @@ pub struct Settings {
     /// Whether the answer's form is asked for as a JSON Schema too; for models that can be held to one.
     pub schema: bool,
     /// The highest score; the lowest is 0.
+    #[schemars(range(min = 1))]
     pub highest: u32,
     /// Most tokens of an answer; 0 takes as many as the attributes need.
     pub max_tokens: u32,
     /// Most recent items of a history that the model reads.
+    #[schemars(range(min = 1))]
     pub history: usize,
     /// Longest text of a title, in characters.
+    #[schemars(range(min = 1))]
     pub title_length: usize,
 }
 

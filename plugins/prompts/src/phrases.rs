@@ -21,8 +21,10 @@ pub struct Settings {
     /// Sentences about a user that a phrase continues. Placeholders: {history}, {item}, {items}, {verb}.
     pub user_templates: Vec<String>,
     /// Most recent items of a history that the model reads.
+    #[schemars(range(min = 1))]
     pub history: usize,
     /// Longest text of a title, in characters.
+    #[schemars(range(min = 1))]
     pub title_length: usize,
     /// Whether a phrase's log-likelihood is divided by its number of tokens. Makes no difference with `scale`.
     pub per_token: bool,

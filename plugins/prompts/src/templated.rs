@@ -20,8 +20,10 @@ pub struct Settings {
     /// Name of the template's file, for messages.
     pub template_name: String,
     /// Most recent items of a history that the model reads.
+    #[schemars(range(min = 1))]
     pub history: usize,
     /// Longest text of a title, in characters.
+    #[schemars(range(min = 1))]
     pub title_length: usize,
 }
 

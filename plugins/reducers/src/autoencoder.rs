@@ -16,19 +16,25 @@ use crate::table;
 #[serde(default, deny_unknown_fields)]
 pub struct AutoencoderSettings {
     /// Width of the hidden layers before and after the reduced columns.
+    #[schemars(range(min = 1))]
     pub hidden: u32,
     /// Activation of the hidden layers: `relu` or `gelu`.
     pub activation: Activation,
     /// Learning rate of Adam.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
     /// Rows of a step.
+    #[schemars(range(min = 1))]
     pub batch_size: u32,
     /// Most passes over the table.
+    #[schemars(range(min = 1))]
     pub epochs: u32,
     /// Share of the rows that is held out to see when training should end; with 0 all rows are trained on, for all
     /// epochs, and the state that rebuilds them best counts.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub validation: f64,
     /// Training ends when the held-out rows were rebuilt no better for this many epochs; the best state counts.
+    #[schemars(range(min = 1))]
     pub patience: u32,
 }
 

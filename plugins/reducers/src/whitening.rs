@@ -13,6 +13,7 @@ use crate::projection::{Projection, check, principal};
 pub struct WhiteningSettings {
     /// Added to each variance before it is divided by, as a share of the largest: directions that vary much less than
     /// that stay small, where without it they would be blown up to the same size as all others.
+    #[schemars(range(min = 0))]
     pub epsilon: f64,
 }
 

@@ -12,22 +12,27 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Number of blocks, each of self-attention and a feed-forward network.
+    #[schemars(range(min = 1))]
     pub layers: u32,
     /// Attention heads of a block; the embedding size must be a multiple of it.
+    #[schemars(range(min = 1))]
     pub heads: i64,
     /// Probability of dropping a value in training: of the embedded input, the attention weights, and what each
     /// attention and feed-forward network gives.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub dropout: f64,
     /// Where the layer norms stand: `pre`, before attention and feed-forward network, as in the paper; or `post`,
     /// after the residual sum.
     pub norm: NormOrder,
     /// Width of the feed-forward network over the embedding size.
+    #[schemars(range(min = 1))]
     pub hidden_factor: i64,
     /// Activation of the feed-forward network: `relu` or `gelu`.
     pub activation: Activation,
     /// Whether the input is multiplied by the square root of the embedding size before the positions are added.
     pub scale_input: bool,
     /// Standard deviation of the initial weights.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub init_std: f64,
     /// Whether a last layer norm follows the blocks.
     pub final_norm: bool,

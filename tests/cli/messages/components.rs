@@ -50,6 +50,44 @@ const CASES: &[Case] = &[
         ..DRY_RUN
     },
     Case {
+        title: "settings on lines of their own",
+        files: &[(
+            "s.lua",
+            r#"local backbone = lapidary.backbone("sasrec", {
+  heads = 2, -- dropuot = 0.1
+  dropuot = 0.1,
+})
+local reducer = lapidary.reducer("autoencoder", {
+  hidden = 0,
+  epochs = 5,
+  validation = 1,
+})
+"#,
+        )],
+        ..DRY_RUN
+    },
+    Case {
+        title: "settings from a configuration",
+        files: &[
+            (
+                "s.lua",
+                r#"local config = lapidary.config("exp.toml")
+local backbone = lapidary.backbone("sasrec", config.sasrec.backbone)
+"#,
+            ),
+            (
+                "exp.toml",
+                r#"[gru4rec.backbone]
+dropout = 0.2
+[sasrec.backbone]
+dropout = 1.5
+head = 2
+"#,
+            ),
+        ],
+        ..DRY_RUN
+    },
+    Case {
         title: "a setting that is a list and names",
         files: &[(
             "s.lua",

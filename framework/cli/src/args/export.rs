@@ -20,7 +20,7 @@ pub enum Export {
 /// Which model of which run.
 #[derive(Args, Debug)]
 pub struct Which {
-    /// A finished run: its folder, its name, or the beginning of its name.
+    /// A finished run: its folder, its name, the beginning of its name, or `last`.
     pub run: PathBuf,
     #[command(flatten)]
     pub among: Among,

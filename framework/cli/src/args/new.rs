@@ -20,11 +20,11 @@ pub enum New {
 pub struct NewPlugin {
     /// Name of the component and of the project's folder: lowercase letters, digits and `_`, a letter first.
     pub name: String,
-    /// What it is: backbone, base_embedder, llm, prompt_strategy or reducer.
-    #[arg(long, value_parser = kind)]
+    /// What it is.
+    #[arg(long, value_parser = kind, value_name = "backbone|base_embedder|llm|prompt_strategy|reducer")]
     pub kind: Kind,
-    /// What it is written in: rust, cpp or lua.
-    #[arg(long, value_parser = language)]
+    /// What it is written in.
+    #[arg(long, value_parser = language, value_name = "rust|cpp|lua", default_value = "rust")]
     pub lang: Language,
     /// Where the project's folder is made.
     #[arg(long, value_name = "DIR", default_value = ".")]

@@ -9,6 +9,9 @@ use super::{Keep, Search, device};
 /// `lapidary repl`
 #[derive(Args, Debug)]
 pub struct Repl {
+    /// Give the parameter KEY that `lapidary.setting` reads another value; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = super::assignment)]
+    pub set: Vec<(String, String)>,
     /// Where to compute: auto, cpu, cuda or cuda:N.
     #[arg(long, default_value = "auto", value_parser = device)]
     pub device: String,

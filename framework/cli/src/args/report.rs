@@ -9,7 +9,7 @@ use super::{Among, Keep, Search};
 /// `lapidary report`
 #[derive(Args, Debug)]
 pub struct Report {
-    /// The runs, by their folders, names, or the beginnings of their names; several stand side by side.
+    /// The runs, by their folders, names, the beginnings of their names, or `last`; several stand side by side.
     #[arg(required = true, value_name = "RUN")]
     pub of: Vec<PathBuf>,
     #[command(flatten)]

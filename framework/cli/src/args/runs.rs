@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::Keep;
 
 /// Where runs are looked for.
 #[derive(Args, Debug)]
 pub struct Among {
-    /// Folder in which runs are looked for.
+    /// Folder in which runs are looked for. `last` is the latest there, the first that `lapidary runs` lists, `last~1` the one
+    /// before it; `base@last` is the latest of those whose names begin with `base`.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
 }
@@ -34,7 +35,8 @@ pub enum RunsCommand {
     Show(Named),
     /// Show in which settings runs differ, and their figures side by side.
     Compare(Compare),
-    /// Remove the folders of runs; with a sweep go the runs that it started. What they computed stays in the store until `gc`.
+    /// Remove the folders of runs: those that are named, a sweep with the runs that it started, or all of a sort. What they
+    /// computed stays in the store until `gc`.
     Rm(Remove),
     /// Remove from the store what no run refers to.
     Gc(Collect),
@@ -53,7 +55,7 @@ pub struct List {
 /// Which runs are listed, and how.
 #[derive(Args, Debug)]
 pub struct Of {
-    /// Show so many, the latest.
+    /// Show so many, the latest; without it 20, or all as JSON.
     #[arg(short, value_name = "N", value_parser = super::count)]
     pub n: Option<usize>,
     #[command(flatten)]
@@ -66,7 +68,7 @@ pub struct Of {
 /// `lapidary runs show`
 #[derive(Args, Debug)]
 pub struct Named {
-    /// The run: its folder, its name, or the beginning of its name.
+    /// The run: its folder, its name, the beginning of its name, or `last`.
     pub run: PathBuf,
     #[command(flatten)]
     pub among: Among,
@@ -78,7 +80,8 @@ pub struct Named {
 /// `lapidary runs compare`
 #[derive(Args, Debug)]
 pub struct Compare {
-    /// The runs, by their folders, names, or the beginnings of their names; the first is what the others are held against.
+    /// The runs, by their folders, names, the beginnings of their names, or `last`; the first is what the others are held
+    /// against.
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     pub of: Vec<PathBuf>,
     #[command(flatten)]
@@ -90,10 +93,24 @@ pub struct Compare {
 
 /// `lapidary runs rm`
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("which").required(true).multiple(true).args(["of", "dry", "failed", "older_than"])))]
 pub struct Remove {
-    /// The runs, by their folders, names, or the beginnings of their names.
-    #[arg(required = true, value_name = "RUN")]
+    /// The runs, by their folders, names, the beginnings of their names, or `last`; with a sweep go the runs that it started.
+    #[arg(value_name = "RUN", conflicts_with_all = ["dry", "failed", "older_than"])]
     pub of: Vec<PathBuf>,
+    /// All dry runs. Where several of this option and the next two are given, only runs to which all apply. Runs that go on
+    /// stay.
+    #[arg(long)]
+    pub dry: bool,
+    /// All runs that failed, were killed or were interrupted.
+    #[arg(long)]
+    pub failed: bool,
+    /// All runs that began more than so many days ago.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub older_than: Option<u32>,
+    /// Only tell what would be removed.
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub among: Among,
     /// Print JSON.

@@ -4,18 +4,25 @@
 mod checks;
 mod journal;
 
+use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use lapidary_core::progress;
 use lapidary_testkit::report::{Check, Outcome, Report};
 use serde::Serialize;
 
 use crate::args::CheckPlugin;
 use crate::failure::Failure;
 use crate::output;
+use journal::Noted;
 
 /// Variable by which the process that checks is told where to note what it found.
 const JOURNAL: &str = "LAPIDARY_CHECKS";
+/// How often is looked how far the checks are.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// `lapidary check-plugin --json`
 #[derive(Serialize)]
@@ -33,7 +40,7 @@ pub fn execute(command: &CheckPlugin) -> Result<(), Failure> {
     if let Some(journal) = std::env::var_os(JOURNAL) {
         return checks::run(command, journal.as_ref());
     }
-    let reports = in_a_process()?;
+    let reports = in_a_process(&command.plugin)?;
     let passed = reports.iter().all(Report::is_sound);
     if command.json {
         output::print_json(&Answer {
@@ -54,19 +61,20 @@ pub fn execute(command: &CheckPlugin) -> Result<(), Failure> {
 }
 
 /// Runs the same command as a process that keeps a journal, and reads it.
-fn in_a_process() -> Result<Vec<Report>, Failure> {
+fn in_a_process(plugin: &Path) -> Result<Vec<Report>, Failure> {
     let failed = |e: std::io::Error| Failure::failed(format!("the checks cannot be run: {e}"));
     let file = tempfile::NamedTempFile::new().map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
-    // What a plugin prints belongs to no report.
-    let status = Command::new(program)
-        .args(std::env::args_os().skip(1))
+    let quiet = |argument: &OsString| argument == "--quiet" || argument == "-q";
+    // What a plugin prints belongs to no report, and progress is shown here.
+    let mut child = Command::new(program)
+        .arg("--quiet")
+        .args(std::env::args_os().skip(1).filter(|a| !quiet(a)))
         .env(JOURNAL, file.path())
         .stdout(Stdio::from(std::io::stderr()))
-        .status()
+        .spawn()
         .map_err(failed)?;
-    let text = std::fs::read_to_string(file.path()).map_err(failed)?;
-    let mut noted = journal::read(&text);
+    let (status, mut noted) = until_end(&mut child, plugin, file.path()).map_err(failed)?;
     if let Some((subject, begun)) = noted.begun.take() {
         let check = ended_in(&begun, status);
         journal::add(&mut noted.reports, subject, check);
@@ -79,6 +87,24 @@ fn in_a_process() -> Result<Vec<Report>, Failure> {
         });
     }
     Ok(noted.reports)
+}
+
+/// Shows which check goes on, until the process ended: how, and what its journal then holds.
+fn until_end(
+    child: &mut Child,
+    plugin: &Path,
+    journal: &Path,
+) -> std::io::Result<(ExitStatus, Noted)> {
+    let stage = progress::begin(&format!("check {}", plugin.display()), 0);
+    loop {
+        let ended = child.try_wait()?;
+        let noted = journal::read(&String::from_utf8_lossy(&std::fs::read(journal)?));
+        stage.update(noted.checks(), &noted.under_way());
+        if let Some(status) = ended {
+            return Ok((status, noted));
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// A check during which the process ended.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use lapidary_core::export::{serving, tables};
+use lapidary_core::progress;
 
 use crate::args::{Export, Serving, Tables, Which};
 use crate::asking::{Opened, open};
@@ -25,7 +26,9 @@ pub fn execute(command: &Export) -> Result<(), Failure> {
 
 fn opened(which: &Which) -> Result<Opened, Failure> {
     let folder = finding::find(&which.run, &which.among.runs)?;
+    let stage = progress::begin("opening the model", 0);
     let opened = open(&folder, which.model.as_deref(), &which.search, &which.keep)?;
+    drop(stage);
     opened.remark();
     Ok(opened)
 }

@@ -50,7 +50,7 @@ impl Session {
             device,
             seed: command.seed,
             dry_run: false,
-            set: Vec::new(),
+            set: command.set,
             store: command.keep.store,
             runs: command.runs,
             registry: found(&command.search)?,

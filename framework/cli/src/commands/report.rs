@@ -42,7 +42,11 @@ pub fn execute(command: &Report) -> Result<(), Failure> {
         Form::Csv => csv::render(&told)?,
     };
     let Some(file) = &command.output else {
-        return output::print(&text);
+        output::print(&text)?;
+        if form == Form::Markdown {
+            output::remark("`-o report.html` makes a page of it");
+        }
+        return Ok(());
     };
     files::replace(file, |new| fs::write(new, &text).map_err(Error::io(new)))?;
     output::remark(&format!("written: {}", file.display()));

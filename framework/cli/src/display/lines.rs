@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::HumanDuration;
@@ -10,6 +12,9 @@ use serde_json::{Value, json};
 
 use super::{Stages, rate_text};
 use crate::log_lines;
+
+/// How often stages are looked at that have no news.
+const TICK: Duration = Duration::from_millis(500);
 
 /// The form of the lines.
 pub(super) trait Form: Sync {
@@ -29,7 +34,7 @@ pub(super) struct Json;
 
 /// Shows stages as lines.
 pub(super) struct Lines {
-    stages: Stages<Line>,
+    stages: Arc<Stages<Line>>,
     form: &'static dyn Form,
 }
 
@@ -49,10 +54,20 @@ pub(super) struct Line {
 
 impl Lines {
     pub fn new(form: &'static dyn Form) -> Self {
-        Self {
-            stages: Stages::default(),
-            form,
-        }
+        let stages = Arc::new(Stages::<Line>::default());
+        let watched = Arc::clone(&stages);
+        let watch = move || {
+            loop {
+                thread::sleep(TICK);
+                for line in watched.lock().values_mut() {
+                    line.tell_if_due(form, Instant::now());
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("progress".to_owned());
+        // Without it, stages that have news are told all the same.
+        let _ = thread.spawn(watch);
+        Self { stages, form }
     }
 }
 
@@ -74,11 +89,7 @@ impl Display for Lines {
         if let Some(line) = self.stages.lock().get_mut(&stage) {
             let now = Instant::now();
             line.update(done, note, now);
-            if now - line.said >= self.form.pause(now - line.begun) {
-                line.said = now;
-                line.told = true;
-                self.form.tell("progress", line, now);
-            }
+            line.tell_if_due(self.form, now);
         }
     }
 
@@ -112,6 +123,15 @@ impl Line {
         self.first.get_or_insert((done, now));
     }
 
+    /// Says what it has come to, after a pause.
+    fn tell_if_due(&mut self, form: &dyn Form, now: Instant) {
+        if now - self.said >= form.pause(now - self.begun) {
+            self.said = now;
+            self.told = true;
+            form.tell("progress", self, now);
+        }
+    }
+
     /// Units a second, where that is known.
     fn rate(&self, now: Instant) -> Option<f64> {
         let since = |(done, then): (u64, Instant)| {
@@ -133,9 +153,13 @@ impl Line {
         Duration::try_from_secs_f64((units as f64 / self.rate(now)?).round()).ok()
     }
 
-    /// `train: 34 of 200 (17 %), 3.2/s, 52 seconds left, loss 0.12`
+    /// `train: 34 of 200 (17 %), 3.2/s, 52 seconds left, loss 0.12`, or how long it takes, where nothing is counted
     fn text(&self, now: Instant) -> String {
-        let mut text = format!("{}: {}", self.what, self.done);
+        let mut text = format!("{}: ", self.what);
+        let _ = match (self.total, self.done) {
+            (0, 0) => write!(text, "{}", HumanDuration(now - self.begun)),
+            (_, done) => write!(text, "{done}"),
+        };
         // Writing to a String cannot fail.
         if self.total > 0 {
             let share = 100.0 * self.done as f64 / self.total as f64;
@@ -169,7 +193,7 @@ impl Line {
 
 impl Form for Text {
     fn pause(&self, elapsed: Duration) -> Duration {
-        (elapsed / 10).clamp(Duration::from_secs(5), Duration::from_secs(60))
+        (elapsed / 2).clamp(Duration::from_secs(2), Duration::from_secs(60))
     }
 
     fn tells_short_ones(&self) -> bool {
@@ -216,8 +240,39 @@ mod tests {
             "train: 32 of 200 (16 %), 3.2/s, 53 seconds left, loss 0.12"
         );
         assert_eq!(text(0, 5000, ""), "train: 5000, 500/s");
+        assert_eq!(text(0, 0, ""), "train: 10 seconds");
         assert_eq!(text(10, 0, ""), "train: 0 of 10 (0 %)");
         assert_eq!(text(10, 10, ""), "train: 10 of 10 (100 %), 1.0/s");
+    }
+
+    /// Lines of text that are not written.
+    struct Silent;
+
+    impl Form for Silent {
+        fn pause(&self, elapsed: Duration) -> Duration {
+            Text.pause(elapsed)
+        }
+
+        fn tells_short_ones(&self) -> bool {
+            false
+        }
+
+        fn tell(&self, _: &str, _: &Line, _: Instant) {}
+    }
+
+    #[test]
+    fn a_stage_is_told_after_two_seconds_and_then_ever_less_often() {
+        let begun = Instant::now();
+        let mut line = Line::new("train", 200, begun);
+        let mut told = Vec::new();
+        for second in 1..=250 {
+            let now = begun + Duration::from_secs(second);
+            line.tell_if_due(&Silent, now);
+            if line.said == now {
+                told.push(second);
+            }
+        }
+        assert_eq!(told, [2, 4, 8, 16, 32, 64, 124, 184, 244]);
     }
 
     #[test]

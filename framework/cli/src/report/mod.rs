@@ -9,6 +9,7 @@ use std::path::Path;
 
 use lapidary_core::artefact::Store;
 use lapidary_core::pipeline::{KeptModel, KeptRun};
+use lapidary_core::progress;
 use lapidary_core::report::{self, Report};
 use serde::Serialize;
 
@@ -104,6 +105,7 @@ fn studies(
     model: &KeptModel,
     command: &args::Report,
 ) -> Result<Vec<CaseStudy>, Missing> {
+    let stage = progress::begin("case studies", 0);
     let script = run.script().and_then(Path::parent);
     let found = components::load(&command.search, script.unwrap_or(Path::new(".")))?;
     let store = Store::open(&command.keep.store)?;
@@ -116,6 +118,10 @@ fn studies(
     if users.is_empty() {
         users = cases::some_users(&reopened.split);
     }
-    let studies = users.iter().map(|user| CaseStudy::of(&reopened, *user));
-    studies.collect()
+    let mut studies = Vec::new();
+    for user in users {
+        stage.update(studies.len() as u64, "");
+        studies.push(CaseStudy::of(&reopened, user)?);
+    }
+    Ok(studies)
 }

@@ -7,7 +7,7 @@ use super::store::{DATASETS, LOCK, TRAINING};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::fingerprint::Fingerprint;
-use crate::{files, lock};
+use crate::{files, lock, progress};
 
 /// Digits that name an artefact in the store.
 const DIGITS: usize = 16;
@@ -120,7 +120,10 @@ impl Collector {
     /// [`Error::Io`] when a folder cannot be read.
     pub fn look(&self, wanted: &Wanted, also: Also) -> Result<Collection> {
         let mut found = Collection::default();
+        let stage = progress::begin("looking through the store", 0);
         for path in entries(&self.root)? {
+            let seen = found.unwanted.len() + found.kept.len();
+            stage.update(seen as u64, &name_of(&path));
             match name_of(&path).as_str() {
                 DATASETS => self.datasets(&path, wanted, also, &mut found)?,
                 name if name.starts_with(ANSWERS) => {
@@ -140,7 +143,9 @@ impl Collector {
     /// # Errors
     /// [`Error::Io`] when one cannot be removed; those before it are gone.
     pub fn remove(&self, things: &[Thing]) -> Result<()> {
-        for thing in things {
+        let stage = progress::begin("removing", things.len() as u64);
+        for (done, thing) in things.iter().enumerate() {
+            stage.update(done as u64, "");
             let path = self.root.join(&thing.path);
             // Out of its place first: what is removed by half must not look like a damaged artefact.
             let gone = match path.is_dir() {

@@ -9,6 +9,7 @@ use super::tables::{item_ids, model_of, user_ids};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::pipeline::Reopened;
+use crate::progress;
 use crate::rank::Query;
 use crate::train::Model;
 
@@ -31,19 +32,24 @@ const COMPARED: u32 = 8;
 /// [`Error::Io`] when `folder` is there already, or cannot be written.
 pub fn serving(of: &Reopened, backbone: (&str, &Value), folder: &Path, batch: i64) -> Result<()> {
     let model = model_of(of)?;
+    let stage = progress::begin("export", 4);
     files::publish(folder, |new| {
         let text = |name: &str, text: &str| {
             let path = new.join(name);
             std::fs::write(&path, text).map_err(Error::io(&path))
         };
         let encoder = new.join("encoder.pt");
+        stage.update(0, "user encoder");
         model.trace(batch, &encoder)?;
+        stage.update(1, "comparing it with the model");
         compare(of, model, &encoder, batch)?;
+        stage.update(2, "weights");
         let vectors = model.output_table()?.f_contiguous()?;
         let mut tensors = vec![("items", vectors)];
         tensors.extend(model.guided_users()?.map(|users| ("users", users)));
         Tensor::write_safetensors(&tensors, new.join("items.safetensors"))?;
         Tensor::write_safetensors(&plain(model.state()?)?, new.join("weights.safetensors"))?;
+        stage.update(3, "identifiers");
         let config = json!({
             "format": 1,
             "lapidary": env!("CARGO_PKG_VERSION"),

@@ -15,6 +15,8 @@ use crate::train::Model;
 
 /// Users who are asked for at once.
 const BATCH: usize = 256;
+/// Tables besides the recommendations.
+const TABLES: u64 = 4;
 
 /// Writes `items`, `item_vectors`, `recommendations`, and where the model has attributes `item_scores` and `user_scores`; gives
 /// the files.
@@ -32,9 +34,13 @@ pub fn tables(
 ) -> Result<Vec<PathBuf>> {
     let model = model_of(of)?;
     let data = &of.data;
+    let stage = progress::begin("tables", TABLES);
     let ids = item_ids(data)?;
     let mut paths = vec![write(folder, "items", &items(data, &ids)?, format)?];
+    let mut done = 1;
     let mut add = |name: &str, matrix: Matrix| -> Result<()> {
+        stage.update(done, name);
+        done += 1;
         paths.extend(matrix.write(folder, name, format)?);
         Ok(())
     };
@@ -53,7 +59,10 @@ pub fn tables(
             )?;
         }
     }
+    // Recommending has a stage of its own, whose rate is that of users.
+    drop(stage);
     let best = recommendations(of, model, &ids, before, k)?;
+    let _stage = progress::begin("writing recommendations", 0);
     paths.push(write(folder, "recommendations", &best, format)?);
     Ok(paths)
 }

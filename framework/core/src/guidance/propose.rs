@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::attributes;
 use crate::error::{Error, Result};
+use crate::settings::{OutOfRange, out_of_range};
 
 /// Longest text of an item in the question, in characters.
 const ITEM_LENGTH: usize = 160;
@@ -65,6 +66,15 @@ impl Default for ProposeSettings {
 }
 
 impl ProposeSettings {
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
+        let is_good = |number| (1..=1000).contains(&number);
+        out_of_range([
+            ("attributes", is_good(self.attributes), "from 1 to 1000"),
+            ("sample", is_good(self.sample), "from 1 to 1000"),
+        ])
+    }
+
     /// The set of which the attributes are still missing.
     pub(crate) fn words(&self, data: &str) -> AttributeSet {
         AttributeSet {

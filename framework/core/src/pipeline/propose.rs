@@ -33,16 +33,7 @@ pub fn propose(
     settings: &ProposeSettings,
     seed: u64,
 ) -> Result<Option<Proposed>> {
-    let range = 1..=1000;
-    let (attributes, sample) = (
-        range.contains(&settings.attributes),
-        range.contains(&settings.sample),
-    );
-    let problems = checked::out_of_range([
-        ("attributes", attributes, "from 1 to 1000"),
-        ("sample", sample, "from 1 to 1000"),
-    ]);
-    checked::check(settings, problems, "propose_attributes")?;
+    checked::check(settings, settings.problems(), "propose_attributes")?;
     let words = settings.words(data.name());
     let info = llm.info(context)?;
     if context.dry_run {

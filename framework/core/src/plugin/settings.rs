@@ -83,9 +83,7 @@ fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<String> {
         // Those of the settings themselves are found by `unknown_keys`.
         ValidationErrorKind::AdditionalProperties { .. } if path.is_empty() => return Vec::new(),
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let rule = error.schema_path().as_str();
-            let parent = rule.rsplit_once('/').map_or("", |(parent, _)| parent);
-            let known = schema.pointer(parent).map(keys).unwrap_or_default();
+            let known = keys(around(schema, error));
             let line = |key: &String| format!("`{place}`: {}", unknown_key(key, &known));
             return unexpected.iter().map(line).collect();
         }
@@ -99,12 +97,42 @@ fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<String> {
             allowed if allowed.is_empty() => error.to_string(),
             allowed => not_among(value, &allowed),
         },
+        ValidationErrorKind::Minimum { .. }
+        | ValidationErrorKind::ExclusiveMinimum { .. }
+        | ValidationErrorKind::Maximum { .. }
+        | ValidationErrorKind::ExclusiveMaximum { .. } => {
+            let range = range(around(schema, error));
+            format!("must be {range}, found {}", name(value))
+        }
         _ => error.to_string(),
     };
     vec![match place.is_empty() {
         true => reason,
         false => format!("`{place}`: {reason}"),
     }]
+}
+
+/// The part of the schema that holds the rule which a value breaks.
+fn around<'a>(schema: &'a Value, error: &ValidationError<'_>) -> &'a Value {
+    let rule = error.schema_path().as_str();
+    let parent = rule.rsplit_once('/').map_or("", |(parent, _)| parent);
+    schema.pointer(parent).unwrap_or(&Value::Null)
+}
+
+/// The values that a schema's bounds allow, in words.
+fn range(schema: &Value) -> String {
+    let bounds = [
+        ("minimum", "at least"),
+        ("exclusiveMinimum", "above"),
+        ("maximum", "at most"),
+        ("exclusiveMaximum", "below"),
+    ];
+    let word = |(key, word): (&str, &str)| {
+        let limit = schema.get(key)?.as_f64()?;
+        Some(format!("{word} {limit}"))
+    };
+    let words: Vec<String> = bounds.into_iter().filter_map(word).collect();
+    words.join(" and ")
 }
 
 /// The values that an enumeration allows, however the schema spells it.
@@ -183,7 +211,8 @@ mod tests {
                 "type": "object",
                 "properties": {
                     "layers": { "type": "integer", "minimum": 1 },
-                    "dropout": { "type": "number", "minimum": 0, "maximum": 1 },
+                    "dropout": { "type": "number", "minimum": 0.0, "exclusiveMaximum": 1 },
+                    "share": { "type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 0.5 },
                     "norm": { "oneOf": [{ "const": "pre" }, { "const": "post" }] },
                     "warmup": { "type": ["integer", "null"] },
                     "inner": { "$ref": "#/$defs/Inner" },
@@ -197,7 +226,8 @@ mod tests {
                 }
             }),
             defaults: json!({
-                "layers": 2, "dropout": 0.2, "norm": "pre", "warmup": null, "inner": { "width": 4 }
+                "layers": 2, "dropout": 0.2, "share": null, "norm": "pre", "warmup": null,
+                "inner": { "width": 4 }
             }),
             methods: Vec::new(),
         }
@@ -231,12 +261,28 @@ mod tests {
             [
                 "  `dropout`: expected a number, found the text `high`",
                 "  `inner`: unknown key `widht`; did you mean `width`?",
-                "  `layers`: 0 is less than the minimum of 1",
+                "  `layers`: must be at least 1, found 0",
                 "  `norm`: expected `pre` or `post`, found the text `prre`; did you mean `pre`?",
                 "  `warmup`: expected nothing or a whole number, found 1.5",
                 "  unknown key `layer`; did you mean `layers`?",
             ]
         );
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_told_with_the_range() {
+        let given = json!({ "dropout": 1, "share": 0 });
+        let message = fill(&description(), &given).unwrap_err().to_string();
+        let mut lines: Vec<_> = message.lines().skip(1).collect();
+        lines.sort_unstable();
+        assert_eq!(
+            lines,
+            [
+                "  `dropout`: must be at least 0 and below 1, found 1",
+                "  `share`: must be above 0 and at most 0.5, found 0",
+            ]
+        );
+        fill(&description(), &json!({ "dropout": 0, "share": 0.5 })).unwrap();
     }
 
     #[test]

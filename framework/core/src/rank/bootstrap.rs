@@ -6,6 +6,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::{interrupt, progress};
+
+/// Draws between two looks at whether the user wants to stop.
+const AT_ONCE: usize = 64;
 
 /// A paired bootstrap: cases are drawn with replacement, the same for both runs (Efron and Tibshirani 1993).
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +57,8 @@ impl Bootstrap {
     /// Compares the values of the same cases in two runs.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the runs differ in length or are empty; [`Error::Setting`] for settings out of range.
+    /// [`Error::Shape`] when the runs differ in length or are empty; [`Error::Setting`] for settings out of range;
+    /// [`Error::Interrupted`].
     pub fn compare(&self, first: &[f32], second: &[f32]) -> Result<Difference> {
         if first.len() != second.len() || first.is_empty() {
             return Err(Error::Shape {
@@ -75,12 +80,16 @@ impl Bootstrap {
             .collect();
         let n = differences.len();
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let mut means: Vec<f64> = (0..self.samples)
-            .map(|_| {
-                let drawn = (0..n).map(|_| differences[rng.random_range(0..n)]);
-                drawn.sum::<f64>() / n as f64
-            })
-            .collect();
+        let stage = progress::begin("bootstrap", self.samples as u64);
+        let mut means: Vec<f64> = Vec::new();
+        for sample in 0..self.samples {
+            if sample % AT_ONCE == 0 {
+                interrupt::check()?;
+                stage.update(sample as u64, "");
+            }
+            let drawn = (0..n).map(|_| differences[rng.random_range(0..n)]);
+            means.push(drawn.sum::<f64>() / n as f64);
+        }
         means.sort_by(f64::total_cmp);
         let tail = (1.0 - self.confidence) / 2.0;
         Ok(Difference {

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::rank::{
     Bootstrap, Difference, Options, Query, best_unseen, by_history, check_catalogue, nan,
 };
+use crate::settings::{self, OutOfRange, out_of_range};
 use crate::train::Model;
 use crate::{interrupt, progress};
 
@@ -44,6 +45,14 @@ impl Default for FaithfulnessSettings {
 }
 
 impl FaithfulnessSettings {
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
+        out_of_range([
+            ("k", self.k > 0, "at least 1"),
+            ("bootstrap", self.bootstrap > 0, "at least 1"),
+        ])
+    }
+
     /// Refuses what cannot be measured with a model of these attributes.
     ///
     /// # Errors
@@ -60,11 +69,7 @@ impl FaithfulnessSettings {
             );
             return Err(Error::setting(format!("{place}, `remove`"), reason));
         }
-        if self.k == 0 {
-            let reason = "an empty list cannot change; give at least 1";
-            return Err(Error::setting(format!("{place}, `k`"), reason));
-        }
-        Ok(())
+        settings::check(self, self.problems(), place)
     }
 }
 

@@ -11,6 +11,7 @@ use super::{Steer, Steered, refuse_without_attributes};
 use crate::data::{Case, Split};
 use crate::error::{Error, Result};
 use crate::rank::{Measure, Metric, Options, TopLists, rank};
+use crate::settings::{self, OutOfRange, out_of_range};
 use crate::train::Model;
 
 /// How steering is measured.
@@ -36,24 +37,30 @@ impl Default for SteeringSettings {
 }
 
 impl SteeringSettings {
+    /// The values that are out of their ranges.
+    pub fn problems(&self) -> Vec<OutOfRange> {
+        let some = !self.steps.is_empty();
+        out_of_range([
+            (
+                "steps",
+                some,
+                "a list of at least one, such as { 0, 1, 2, 4 }",
+            ),
+            ("k", self.k > 0, "at least 1"),
+        ])
+    }
+
     /// Refuses what cannot be measured with a model of these attributes.
     ///
     /// # Errors
     /// [`Error::Setting`], or [`Error::Unknown`] with the nearest attribute.
     pub fn check(&self, attributes: &[String]) -> Result<()> {
         refuse_without_attributes("steering", attributes)?;
-        let refuse =
-            |key: &str, reason: &str| Err(Error::setting(format!("steering, `{key}`"), reason));
         if self.attribute.is_empty() {
             let reason = format!("is missing; the model has {}", attributes.join(", "));
-            return refuse("attribute", &reason);
+            return Err(Error::setting("steering, `attribute`", reason));
         }
-        if self.steps.is_empty() {
-            return refuse("steps", "none is given; such as { 0, 1, 2, 4 }");
-        }
-        if self.k == 0 {
-            return refuse("k", "an empty list has no mean; give at least 1");
-        }
+        settings::check(self, self.problems(), "steering")?;
         let steers = self.steps.iter().map(|&step| self.steer(step));
         steers.into_iter().try_for_each(|s| s.check(attributes))
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Parts;
 use super::curves::Note;
 use super::labels::{Label, Labels, artefacts};
 use super::sources::Sources;
@@ -80,6 +81,7 @@ pub(super) fn gather(
     sources: &mut Sources<'_>,
     notes: &[Note],
     labels: &Labels,
+    parts: &mut Parts,
 ) -> Result<(Vec<EvaluationFigures>, Rankings)> {
     let record = sources.run.record();
     let noted = artefacts(record).filter(|(sort, _)| *sort == "evaluation");
@@ -111,6 +113,7 @@ pub(super) fn gather(
             lists: None,
         };
         let what = format!("intervals of {}", figures.label.text);
+        parts.next(&what);
         let content = sources.artefact(&what, "evaluation", &figures.fingerprint)?;
         let cut = match &content {
             Some(_) => sources.split(&figures.split)?,

@@ -28,7 +28,8 @@ pub use scores::{AttributeFigures, Distribution, Named};
 
 use crate::error::Result;
 use crate::pipeline::{KeptModel, KeptRun};
-use labels::Labels;
+use crate::progress;
+use labels::{Labels, artefacts};
 use sources::Sources;
 
 /// What one run left.
@@ -64,9 +65,13 @@ pub fn gather(run: &KeptRun, store: &Path, model: Option<&KeptModel>) -> Result<
     let notes = curves::notes(run)?;
     let labels = Labels::of(run);
     let mut sources = Sources::new(run, store);
+    let mut parts = Parts::of(run);
+    parts.next("data sets");
     let data = data::gather(&mut sources)?;
+    parts.next("curves");
     let curves = curves::gather(&mut sources, &notes, &labels)?;
-    let (evaluations, rankings) = evaluations::gather(&mut sources, &notes, &labels)?;
+    let (evaluations, rankings) = evaluations::gather(&mut sources, &notes, &labels, &mut parts)?;
+    parts.next("comparisons");
     let (comparisons, tables) = comparisons::gather(run, &evaluations, &rankings)?;
     let mut report = Report {
         run: ran,
@@ -80,12 +85,37 @@ pub fn gather(run: &KeptRun, store: &Path, model: Option<&KeptModel>) -> Result<
         missing: Vec::new(),
     };
     if let Some(model) = model {
+        parts.next("attributes");
         let guided = sources.guided(model)?;
         if let Some(guided) = &guided {
             report.attributes = scores::gather(&mut sources, model, guided)?;
         }
+        parts.next("map of the items");
         report.map = map::gather(&mut sources, model, guided.as_ref())?;
     }
     report.missing = sources.missing;
     Ok(report)
+}
+
+/// How far a report is.
+struct Parts {
+    stage: progress::Stage,
+    done: u64,
+}
+
+impl Parts {
+    /// Data sets, curves, every ranking, comparisons, attributes, the map.
+    fn of(run: &KeptRun) -> Self {
+        let ranked = artefacts(run.record()).filter(|(sort, _)| *sort == "evaluation");
+        Self {
+            stage: progress::begin("report", 5 + ranked.count() as u64),
+            done: 0,
+        }
+    }
+
+    /// The next part begins.
+    fn next(&mut self, what: &str) {
+        self.stage.update(self.done, what);
+        self.done += 1;
+    }
 }

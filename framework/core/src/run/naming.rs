@@ -9,7 +9,9 @@ const SHORT: usize = 16;
 /// of a run's artefacts and the inputs of the model's own.
 pub fn of_model(artefacts: &Value, inputs: &Value) -> Option<String> {
     let backbone = inputs["backbone"].as_str()?;
-    let start = inputs["start"].as_str().and_then(|start| start.get(..SHORT));
+    let start = inputs["start"]
+        .as_str()
+        .and_then(|start| start.get(..SHORT));
     let refined = start.and_then(|start| artefacts.get(format!("refined {start}")));
     Some(match refined {
         None => backbone.to_owned(),

@@ -175,8 +175,13 @@ impl Record {
         if self.state != State::Running {
             return self.get("seconds").as_f64();
         }
+        self.age().map(|age| age.as_millis() as f64 / 1000.0)
+    }
+
+    /// How long ago it started; nothing where it does not tell.
+    pub fn age(&self) -> Option<Duration> {
         let started: DateTime<Utc> = self.started().parse().ok()?;
-        Some((Utc::now() - started).num_milliseconds() as f64 / 1000.0)
+        (Utc::now() - started).to_std().ok()
     }
 
     /// `cpu` or `cuda:N`.

@@ -33,7 +33,7 @@ pub struct Task {
 pub struct Ended {
     /// Its folder, where it came to make one.
     pub run: Option<Record>,
-    /// Why it failed; nothing where it is done.
+    /// Why it failed, all of it; nothing where it is done.
     pub failed: Option<String>,
 }
 
@@ -159,22 +159,31 @@ fn how(task: &Task, status: ExitStatus) -> Ended {
     Ended { run, failed }
 }
 
-/// Why a run failed, in one line: as it noted itself, or by what killed it, or by the last that it said.
+/// Why a run failed: as it noted itself, or by what killed it, or by the last that it said.
 fn why(task: &Task, status: ExitStatus, run: Option<&Record>) -> String {
     if let Some(message) = run.and_then(Record::message) {
-        return message.lines().next().unwrap_or_default().to_owned();
+        return message.trim_end().to_owned();
     }
     let said = std::fs::read(task.files.with_extension("err")).unwrap_or_default();
     let said = String::from_utf8_lossy(&said);
-    let lines = || said.lines().filter(|line| !line.trim().is_empty());
-    let error = lines().rev().find_map(|line| line.strip_prefix("error: "));
-    let last = error.or_else(|| lines().next_back());
+    let lines = said.lines().filter(|line| !line.trim().is_empty());
+    let lines: Vec<&str> = lines.collect();
+    let last = last_error(&lines).or_else(|| lines.last().map(|&line| line.to_owned()));
     match (status.signal(), last) {
         (Some(signal), Some(last)) => format!("killed by signal {signal}; it said last: {last}"),
         (Some(signal), None) => format!("killed by signal {signal}"),
-        (None, Some(last)) => last.to_owned(),
+        (None, Some(last)) => last,
         (None, None) => status.to_string(),
     }
+}
+
+/// The last error that a run told, without the hint below it.
+fn last_error(lines: &[&str]) -> Option<String> {
+    let at = lines.iter().rposition(|line| line.starts_with("error: "))?;
+    let error = lines[at..].iter().copied();
+    let error = error.take_while(|line| !line.starts_with("hint: "));
+    let error = error.collect::<Vec<_>>().join("\n");
+    error.strip_prefix("error: ").map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -217,7 +226,7 @@ mod tests {
     fn the_reason_is_an_error_or_a_signal_or_the_last_line() {
         let at = tempfile::tempdir().unwrap();
         let scripts = [
-            "echo warning >&2; echo error: no luck >&2; echo hint: try again >&2; exit 1",
+            "echo warning >&2; echo error: no luck: >&2; echo today >&2; echo hint: try again >&2; exit 1",
             "echo the last >&2; exit 1",
             "echo working >&2; kill -9 $$",
             "kill -9 $$",
@@ -230,7 +239,7 @@ mod tests {
         })
         .unwrap();
         let expected = [
-            "no luck",
+            "no luck:\ntoday",
             "the last",
             "killed by signal 9; it said last: working",
             "killed by signal 9",

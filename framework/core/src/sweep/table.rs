@@ -6,7 +6,7 @@ use super::children::Ended;
 use super::plan::Trial;
 use crate::error::Result;
 use crate::rank::mean_and_deviation;
-use crate::run::{Figure, Table};
+use crate::run::{Figure, Table, in_one_line};
 
 /// A run of a sweep, and what became of it.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Row {
     pub figures: Vec<Figure>,
     /// `done`, `failed`, …; `waiting` before it began.
     pub outcome: &'static str,
-    /// Why it failed.
+    /// Why it failed, all of it.
     pub failed: Option<String>,
 }
 
@@ -100,11 +100,26 @@ impl Rows {
         wanted.filter(|wanted| !has(wanted)).collect()
     }
 
-    /// A row a run, in the order of the plan.
+    /// A row a run, in the order of the plan; those that failed say why in one line.
     ///
     /// # Errors
     /// None in practice.
     pub fn table(&self) -> Result<Table> {
+        self.table_with(|row| match &row.failed {
+            Some(reason) => format!("{}: {}", row.outcome, in_one_line(reason)),
+            None => row.outcome.to_owned(),
+        })
+    }
+
+    /// The same without why runs failed.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn outcomes(&self) -> Result<Table> {
+        self.table_with(|row| row.outcome.to_owned())
+    }
+
+    fn table_with(&self, outcome: impl Fn(&Row) -> String) -> Result<Table> {
         let (settings, figures) = (self.settings(), self.figures());
         let seeded = self.rows.iter().any(|row| row.trial.seed.is_some());
         let mut head = settings.clone();
@@ -124,10 +139,7 @@ impl Rows {
             let value = |name: &String| row.figure(name).map_or(String::new(), number);
             cells.extend(figures.iter().map(value));
             cells.push(row.run.clone().unwrap_or_default());
-            cells.push(match &row.failed {
-                Some(reason) => format!("{}: {reason}", row.outcome),
-                None => row.outcome.to_owned(),
-            });
+            cells.push(outcome(row));
             table.row(cells)?;
         }
         Ok(table)
@@ -258,7 +270,7 @@ mod tests {
             row.outcome = "done";
         }
         rows[3].outcome = "failed";
-        rows[3].failed = Some("no luck".to_owned());
+        rows[3].failed = Some("2 mistakes:\nno luck\nno seed".to_owned());
         let metrics = vec!["ndcg@10".to_owned()];
         Rows { rows, metrics }
     }
@@ -268,7 +280,14 @@ mod tests {
         let rows = rows();
         assert_eq!(
             rows.table().unwrap().csv().unwrap(),
-            "dim,seed,ndcg@10,run,outcome\n8,1,0.1000,,done\n8,2,0.2000,,done\n16,1,0.5000,,done\n16,2,,,failed: no luck\n"
+            "dim,seed,ndcg@10,run,outcome\n8,1,0.1000,,done\n8,2,0.2000,,done\n16,1,0.5000,,done\n\
+             16,2,,,failed: 2 mistakes: no luck (and 1 more)\n"
+        );
+        let outcomes = rows.outcomes().unwrap().csv().unwrap();
+        assert!(outcomes.ends_with("16,2,,,failed\n"), "{outcomes}");
+        assert_eq!(
+            rows.rows[3].json()["failed"],
+            "2 mistakes:\nno luck\nno seed"
         );
         // The deviation of 0.1 and 0.2 is √0.005.
         assert_eq!(

@@ -99,6 +99,16 @@ impl Page {
     }
 }
 
+/// Settings beside those of the schemas: the function, as `API.md` calls it, and the key.
+pub(crate) fn beside() -> impl Iterator<Item = (String, &'static str)> {
+    let held = types::HELD.iter();
+    let held = held.map(|(function, key, _)| ((*function).to_owned(), *key));
+    let taken_out = types::TAKEN_OUT.iter();
+    let taken_out = taken_out.map(|(function, key, ..)| (format!("lapidary.{function}"), *key));
+    held.chain(taken_out)
+        .filter(|(_, key)| !key.starts_with('['))
+}
+
 /// The name of the class of a function's settings.
 fn settings_name(function: &str) -> String {
     let name = function.trim_start_matches("lapidary.").replace(':', ".");

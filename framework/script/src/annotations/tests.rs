@@ -1,6 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::rc::Rc;
+
+use lapidary_core::plugin::Registry;
+use mlua::{Lua, Table, Value};
+use tch::Device;
+
 use super::*;
+use crate::heap::Heap;
+use crate::{Options, Repl, api};
 
 /// Names of the properties, all of one type.
 fn read(schema: &Json, _: &Json) -> Vec<Field> {
@@ -51,6 +59,61 @@ fn every_member_of_every_value_is_annotated() {
     }
 }
 
+/// Whether a class has a field of that name, which may be left out or not.
+fn has_field(class: &str, key: &str) -> bool {
+    let mut fields = class
+        .lines()
+        .filter_map(|line| line.strip_prefix("---@field "));
+    fields.any(|field| field.split([' ', '?']).next() == Some(key))
+}
+
+/// What a script has under `lapidary`, and what a component has.
+fn members_of_lapidary() -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        device: Device::Cpu,
+        seed: None,
+        dry_run: false,
+        set: Vec::new(),
+        store: folder.path().join("store"),
+        runs: folder.path().join("runs"),
+        registry: Registry::empty(),
+        model_dirs: Vec::new(),
+        command: Vec::new(),
+        reads: None,
+        child: Vec::new(),
+        told: None,
+    };
+    let repl = Repl::start(options, Rc::new(|_: &Registry, _: &str| None)).unwrap();
+    let (_, mut names) = repl.complete("lapidary.");
+    let lua = Lua::new();
+    api::install_for_component(&lua, &Heap::new(1 << 20), Device::Cpu).unwrap();
+    let lapidary: Table = lua.globals().get("lapidary").unwrap();
+    names.extend(
+        lapidary
+            .pairs::<String, Value>()
+            .map(|pair| pair.unwrap().0),
+    );
+    names
+}
+
+#[test]
+fn every_function_and_field_of_lapidary_is_annotated() {
+    let text = whole();
+    let class = class_of(&text, "lapidary");
+    let names = members_of_lapidary();
+    for name in ["backbone", "seed", "sweep", "tensor", "parameter"] {
+        assert!(names.iter().any(|known| known == name), "{names:?}");
+    }
+    for name in names {
+        let function = format!("\nfunction lapidary.{name}(");
+        assert!(
+            has_field(class, &name) || text.contains(&function),
+            "lapidary.{name} is not annotated"
+        );
+    }
+}
+
 #[test]
 fn every_type_is_known() {
     let page = Page::read();
@@ -98,10 +161,13 @@ fn every_function_that_takes_a_table_of_settings_names_them() {
         let class = class_of(&text, &settings_name(described.function));
         let properties = described.schema["properties"].as_object().unwrap();
         for key in properties.keys() {
-            assert!(
-                class.contains(&format!("---@field {key}")),
-                "{key}: {class}"
-            );
+            assert!(has_field(class, key), "{key}: {class}");
+        }
+    }
+    for (function, key) in beside() {
+        if settings().iter().any(|known| known.function == function) {
+            let class = class_of(&text, &settings_name(&function));
+            assert!(has_field(class, key), "{key}: {class}");
         }
     }
     assert!(text.contains("---@param settings? lapidary.settings.backbone.fit\n---@return lapidary.Model\nfunction Backbone:fit(split, refined, settings) end"));

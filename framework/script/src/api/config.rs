@@ -13,7 +13,9 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
     let config = move |lua: &Lua, name: String| {
         let path = s.find(&name).map_err(raise)?;
         let read = toml_file::read(&path).map_err(raise)?;
-        table(lua, &read, &path.display().to_string())
+        let place = path.display().to_string();
+        s.configs.borrow_mut().push(path);
+        table(lua, &read, &place)
     };
     api.raw_set("config", lua.create_function(config)?)?;
     api.raw_set("with", lua.create_function(with)?)

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::data::{CasesHandle, Parts};
 use super::evaluation::EvaluationHandle;
 use super::tensor::TensorHandle;
-use crate::convert::{raise, read, settings_but, settings_of, take_seed, to_lua, to_lua_with_text};
+use crate::convert::{
+    raise, read_checked, settings_but, settings_of, take_seed, to_lua, to_lua_with_text,
+};
 use crate::object::{Arg, Object, name_it, refuse_others, unexpected};
 
 /// A trained model; without values in a dry run.
@@ -124,7 +126,8 @@ impl ModelHandle {
         let found = || {
             let context = &self.parts.session.context;
             let seed = take_seed(&mut rest, context.seed, "faithfulness")?;
-            let wanted: FaithfulnessSettings = settings::read(rest, "faithfulness")?;
+            let wanted =
+                settings::read_checked(rest, "faithfulness", FaithfulnessSettings::problems)?;
             let wanted = FaithfulnessSettings { seed, ..wanted };
             let split = &cases.parts.split;
             faithfulness(context, &self.recommender, split, cases.set, &wanted)
@@ -138,7 +141,7 @@ impl ModelHandle {
         cases: &CasesHandle,
         given: Option<&Table>,
     ) -> mlua::Result<Value> {
-        let wanted: SteeringSettings = read(given, "steering")?;
+        let wanted = read_checked(given, "steering", SteeringSettings::problems)?;
         let (context, split) = (&self.parts.session.context, &cases.parts.split);
         let found = steering(context, &self.recommender, split, cases.set, &wanted);
         to_lua_with_text(lua, found.map_err(raise)?.as_ref())

@@ -20,7 +20,8 @@ pub(super) fn propose_attributes(
     let mut given = settings_of(given, "propose_attributes")?;
     let made = || -> lapidary_core::Result<_> {
         let seed = take_seed(&mut given, session.context.seed, "propose_attributes")?;
-        let settings: ProposeSettings = settings::read(given, "propose_attributes")?;
+        let settings =
+            settings::read_checked(given, "propose_attributes", ProposeSettings::problems)?;
         let Some(made) = propose(&session.context, llm, data, &settings, seed)? else {
             return Ok(None);
         };

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use lapidary_core::run::in_one_line;
 use lapidary_core::sweep::{Row, Rows, SweepSettings, Task, Trial, run_all, trials};
 use lapidary_core::{Error, Result, progress, settings, suggest};
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods};
@@ -77,7 +78,10 @@ impl Sweep {
         run_all(&tasks, self.wanted.at_once, |number, ended| {
             if let Some(reason) = &ended.failed {
                 failed += 1;
-                tracing::warn!("{} failed: {reason}", self.named(number));
+                // A dry run tells all of them at its end.
+                if !self.session.context.dry_run {
+                    tracing::warn!("{} failed: {}", self.named(number), indented(reason));
+                }
             }
             done += 1;
             self.rows.rows[number].end(ended)?;
@@ -85,10 +89,22 @@ impl Sweep {
             self.note()?;
             self.write()
         })?;
+        // Its last line stands before what is said below.
+        drop(stage);
         if self.session.context.dry_run {
-            self.refuse_failed()?;
-        } else if failed == tasks.len() as u64 {
+            return match self.failures("would fail") {
+                Some(told) => Err(Error::setting("sweep", told)),
+                None => Ok(self),
+            };
+        }
+        if failed == tasks.len() {
             return Err(self.all_failed());
+        }
+        if failed > 0 {
+            let runs = tasks.len();
+            let printed = self.session.context.folder.path().join(self.place());
+            let printed = printed.display();
+            tracing::warn!("{failed} of {runs} runs failed; what they printed is in {printed}");
         }
         for missing in self.rows.missing() {
             let known = self.rows.known();
@@ -116,8 +132,8 @@ impl Sweep {
         if let Some(seed) = trial.seed {
             command.extend(["--seed".into(), seed.to_string().into()]);
         }
-        let place = format!("sweeps/{}", self.wanted.name);
-        let file = context.folder.file(&format!("{place}/{:03}", number + 1))?;
+        let name = format!("{}/{:03}", self.place(), number + 1);
+        let file = context.folder.file(&name)?;
         let runs = match context.dry_run {
             true => file.with_file_name("runs"),
             false => self.session.runs.clone(),
@@ -130,6 +146,11 @@ impl Sweep {
             command,
             files: file,
         })
+    }
+
+    /// Where the run's folder holds what its runs print.
+    fn place(&self) -> String {
+        format!("sweeps/{}", self.wanted.name)
     }
 
     fn note(&self) -> Result<()> {
@@ -170,22 +191,19 @@ impl Sweep {
         }
     }
 
-    /// In a dry run, all that would fail.
-    fn refuse_failed(&self) -> Result<()> {
+    /// How many runs failed, or would fail, and below that each with all that was wrong.
+    fn failures(&self, failed: &str) -> Option<String> {
         let rows = self.rows.rows.iter().enumerate();
-        let failed = rows
-            .filter_map(|(n, row)| Some(format!("{}: {}", self.named(n), row.failed.as_ref()?)));
-        let failed: Vec<String> = failed.collect();
-        if failed.is_empty() {
-            return Ok(());
+        let told = rows.filter_map(|(n, row)| {
+            let reason = indented(row.failed.as_ref()?);
+            Some(format!("{}: {reason}", self.named(n)))
+        });
+        let told: Vec<String> = told.collect();
+        if told.is_empty() {
+            return None;
         }
-        let reason = format!(
-            "{} of {} runs would fail:\n  {}",
-            failed.len(),
-            self.trials.len(),
-            failed.join("\n  ")
-        );
-        Err(Error::setting("sweep", reason))
+        let head = format!("{} of {} runs {failed}:", told.len(), self.trials.len());
+        Some(indented(&format!("{head}\n{}", told.join("\n"))))
     }
 
     fn all_failed(&self) -> Error {
@@ -193,7 +211,7 @@ impl Sweep {
         let reason = format!(
             "all {} runs failed, the first because: {}",
             self.trials.len(),
-            first.unwrap_or_default()
+            in_one_line(first.unwrap_or_default())
         );
         Error::setting("sweep", reason)
     }
@@ -204,19 +222,17 @@ impl Sweep {
         }
         let table = match self.rows.means()? {
             Some(means) => means,
-            None => self.rows.table()?,
+            None => self.rows.outcomes()?,
         };
-        let failed = self.rows.rows.iter().enumerate();
-        let failed = failed.filter_map(|(n, row)| {
-            let reason = row.failed.as_ref()?;
-            Some(format!("{} failed: {reason}\n", self.named(n)))
-        });
-        Ok(format!(
-            "{}{}",
-            table.markdown(),
-            failed.collect::<String>()
-        ))
+        let failures = self.failures("failed");
+        let failures = failures.map(|told| format!("\n{told}\n"));
+        Ok(table.markdown() + &failures.unwrap_or_default())
     }
+}
+
+/// A message whose later lines stand indented below its first.
+fn indented(message: &str) -> String {
+    message.replace('\n', "\n  ")
 }
 
 impl Object for Sweep {

@@ -1,8 +1,12 @@
-//! Completion: names, members of values, and components within quotes.
+//! Completion: names, members of values, and what the call around the cursor asks for.
+
+use std::path::Path;
 
 use lapidary_core::plugin::Registry;
 use mlua::{Lua, Value};
 
+use super::call::{Asked, asked_in_quotes, asked_in_table, name_at};
+use super::lex::{Sort, Token, tokens};
 use super::look_up;
 use crate::object::members;
 
@@ -12,9 +16,15 @@ const KEYWORDS: [&str; 22] = [
 ];
 
 pub(super) fn complete(lua: &Lua, registry: &Registry, line: &str) -> (usize, Vec<String>) {
-    let (begin, mut found) = match open_quote(line) {
-        Some(begin) => (begin, names_of_components(registry)),
-        None => names(lua, line),
+    let tokens = tokens(line);
+    let (begin, mut found) = match tokens.split_last() {
+        Some((quote, before)) if quote.sort == Sort::Open => {
+            match asked_in_quotes(lua, registry, line, before) {
+                Asked::Words(words) => (quote.begin, words),
+                Asked::File => files(line, quote.begin),
+            }
+        }
+        _ => names(lua, registry, line, &tokens),
     };
     let word = line.get(begin..).unwrap_or_default();
     found.retain(|name| name.starts_with(word));
@@ -23,47 +33,52 @@ pub(super) fn complete(lua: &Lua, registry: &Registry, line: &str) -> (usize, Ve
     (begin, found)
 }
 
-/// Where the text of a quote begins that is still open.
-fn open_quote(line: &str) -> Option<usize> {
-    let mut open: Option<(char, usize)> = None;
-    let mut escaped = false;
-    for (place, c) in line.char_indices() {
-        match open {
-            _ if escaped => escaped = false,
-            Some(_) if c == '\\' => escaped = true,
-            Some((quote, _)) if c == quote => open = None,
-            None if c == '"' || c == '\'' => open = Some((c, place + 1)),
-            _ => {}
-        }
-    }
-    open.map(|(_, begin)| begin)
+/// Where the last part of the path from `begin` on begins, and what its folder holds; folders end in `/`.
+fn files(line: &str, begin: usize) -> (usize, Vec<String>) {
+    let path = line.get(begin..).unwrap_or_default();
+    let (folder, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
+    // As scripts find them: from the working directory, then from the folders above it.
+    let here = std::env::current_dir().unwrap_or_default();
+    let mut all = here.ancestors().map(|from| held(&from.join(folder), name));
+    let found = all.find(|names| !names.is_empty());
+    (begin + folder.len(), found.unwrap_or_default())
 }
 
-fn names_of_components(registry: &Registry) -> Vec<String> {
-    registry
-        .entries()
-        .map(|e| e.description.name.clone())
+/// Files and folders whose names begin so; hidden ones where that begins with a dot.
+fn held(folder: &Path, beginning: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| {
+        let mark = if entry.path().is_dir() { "/" } else { "" };
+        format!("{}{mark}", entry.file_name().to_string_lossy())
+    });
+    let hidden = beginning.starts_with('.');
+    names
+        .filter(|name| name.starts_with(beginning) && (hidden || !name.starts_with('.')))
         .collect()
 }
 
 /// Where the name at the end of the line begins, and all that may stand there.
-fn names(lua: &Lua, line: &str) -> (usize, Vec<String>) {
-    let part_of_name = |c: char| c.is_alphanumeric() || "_.:".contains(c);
-    let rest = line.trim_end_matches(part_of_name);
-    let path = line.get(rest.len()..).unwrap_or_default();
+fn names(lua: &Lua, registry: &Registry, line: &str, tokens: &[Token<'_>]) -> (usize, Vec<String>) {
+    let path = name_at(line, line.len());
+    let begin = line.len() - path.len();
     let Some(split) = path.rfind(['.', ':']) else {
-        let mut found = keys(&Value::Table(lua.globals()));
-        found.extend(KEYWORDS.map(str::to_owned));
-        return (rest.len(), found);
+        let before = &tokens[..tokens.partition_point(|token| token.begin < begin)];
+        let mut found = asked_in_table(lua, registry, line, before);
+        found.retain(|key| key.starts_with(path));
+        if found.is_empty() {
+            found = keys(&Value::Table(lua.globals()));
+            found.extend(KEYWORDS.map(str::to_owned));
+        }
+        return (begin, found);
     };
     let before: Vec<&str> = path[..split].split(['.', ':']).collect();
     let value = look_up(lua, &before);
     let mut found = keys(&value);
     found.extend(members(&value));
-    (rest.len() + split + 1, found)
+    (begin + split + 1, found)
 }
 
-/// The names in a table, and the methods of a text.
+/// The names in a table.
 fn keys(value: &Value) -> Vec<String> {
     match value {
         Value::Table(table) => {
@@ -97,16 +112,39 @@ mod tests {
             (15, vec!["layers".to_owned(), "learning_rate".to_owned()])
         );
         assert_eq!(of("repe").1, ["repeat"]);
+        assert_eq!(of("{ repe").1, ["repeat"]);
         assert_eq!(of("seeds.x").1, Vec::<String>::new());
         assert_eq!(of("no.such.x").1, Vec::<String>::new());
+        assert_eq!(of("print('x").1, Vec::<String>::new());
         assert!(of("").1.len() > 20);
     }
 
     #[test]
-    fn an_open_quote_is_told_from_a_closed_one() {
-        assert_eq!(open_quote("lapidary.reducer(\"pc"), Some(18));
-        assert_eq!(open_quote("f('a', \"b\""), None);
-        assert_eq!(open_quote(r#"f("a\"b"#), Some(3));
-        assert_eq!(open_quote("größe = 'x"), Some(11));
+    fn files_are_offered_where_a_call_takes_one() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["films.toml", "first.toml", ".hidden"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("fields")).unwrap();
+        let (lua, registry) = (Lua::new(), Registry::empty());
+        let here = folder.path().display();
+        let of = |call: &str, name: &str| {
+            let line = format!("{call}{here}/{name}");
+            let (begin, found) = complete(&lua, &registry, &line);
+            assert_eq!(begin, line.len() - name.len(), "{line}");
+            found
+        };
+        assert_eq!(of("d = lapidary.dataset('", "fil"), ["films.toml"]);
+        assert_eq!(
+            of("lapidary.config \"", "fi"),
+            ["fields/", "films.toml", "first.toml"]
+        );
+        assert_eq!(of("lapidary.load_tensors('", "."), [".hidden"]);
+        assert_eq!(
+            of("lapidary.prompt('any', { attributes = '", "first"),
+            ["first.toml"]
+        );
+        let line = format!("print('{here}/fil");
+        assert_eq!(complete(&lua, &registry, &line).1, Vec::<String>::new());
     }
 }

@@ -1,15 +1,20 @@
 //! What a person types, a piece at a time, in the sandbox and with the session of a script.
 
+mod call;
 mod complete;
 mod help;
+mod lex;
+mod locals;
 mod show;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 
 use lapidary_core::plugin::Registry;
 use lapidary_core::run::Outcome;
-use mlua::{Function, Lua, MultiValue, Value};
+use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use crate::error::Error;
 use crate::session::Session;
@@ -32,6 +37,9 @@ pub enum Answer {
 /// The name of the script that is being typed.
 const NAME: &str = "repl";
 
+/// The names of the locals that were typed: they are known while they are nil, too.
+type Declared = Rc<RefCell<BTreeSet<String>>>;
+
 /// A session in which inputs run one after the other; each sees what those before it left.
 ///
 /// The run's folder holds what was typed and did not fail as `script.lua`.
@@ -40,6 +48,7 @@ pub struct Repl {
     session: Rc<Session>,
     describe: Describe,
     typed: String,
+    declared: Declared,
 }
 
 impl Repl {
@@ -49,12 +58,15 @@ impl Repl {
     /// When one cannot be made.
     pub fn start(options: Options, describe: Describe) -> Result<Self, Error> {
         let path = Path::new(NAME);
-        let lua = sandbox::new_state().map_err(|e| Error::from_lua(path, "", &e))?;
+        let declared = Declared::default();
+        let lua = sandbox::new_state().and_then(|lua| know(&lua, &declared).map(|()| lua));
+        let lua = lua.map_err(|e| Error::from_lua(path, "", &e))?;
         let repl = Self {
             lua,
             session: Rc::new(Session::start(path, "", options)?),
             describe,
             typed: String::new(),
+            declared,
         };
         repl.install()?;
         Ok(repl)
@@ -85,11 +97,12 @@ impl Repl {
             Some(name) => format!("help({:?})", name.trim()),
             None => plain.to_owned(),
         };
-        let function = match self.compile(&code) {
-            Ok(Some(function)) => function,
+        let (function, locals) = match self.compile(&code) {
+            Ok(Some(compiled)) => compiled,
             Ok(None) => return Answer::Incomplete,
             Err(error) => return Answer::Failed(error),
         };
+        self.declared.borrow_mut().extend(locals);
         let shown = function
             .call::<MultiValue>(())
             .and_then(|values| self.show(values));
@@ -107,23 +120,18 @@ impl Repl {
         matches!(self.compile(text.trim()), Ok(None))
     }
 
-    /// An expression is returned; anything else runs. `local` at its beginning would end with the input, so it is left
-    /// out.
-    fn compile(&self, code: &str) -> Result<Option<Function>, Error> {
-        let load = |text: String| {
+    /// An expression is returned; anything else runs, and its locals stay known: their names come with it.
+    fn compile(&self, code: &str) -> Result<Option<(Function, Vec<String>)>, Error> {
+        let load = |text: &str| {
             let chunk = self.lua.load(text).set_name(format!("={NAME}"));
             chunk.into_function()
         };
-        if let Ok(function) = load(format!("return {code}")) {
-            return Ok(Some(function));
+        if let Ok(function) = load(&format!("return {code}")) {
+            return Ok(Some((function, Vec::new())));
         }
-        if let Some(rest) = code.strip_prefix("local ")
-            && let Ok(function) = load(rest.to_owned())
-        {
-            return Ok(Some(function));
-        }
-        match load(code.to_owned()) {
-            Ok(function) => Ok(Some(function)),
+        let (kept, locals) = locals::kept(code);
+        match load(code).and_then(|_| load(&kept)) {
+            Ok(function) => Ok(Some((function, locals))),
             Err(mlua::Error::SyntaxError {
                 incomplete_input: true,
                 ..
@@ -159,10 +167,27 @@ impl Repl {
     /// Ends the session.
     ///
     /// # Errors
-    /// When `run.json` cannot be written.
+    /// When `run.json` cannot be written, or `--set` gave a setting that no input asked for.
     pub fn finish(&self) -> Result<(), Error> {
-        Ok(self.session.context.folder.finish(&Outcome::Done)?)
+        self.session.context.folder.finish(&Outcome::Done)?;
+        self.session.refuse_unused_settings()
     }
+}
+
+/// Lets declared names be nil; others that nobody has set are refused as in a script.
+fn know(lua: &Lua, declared: &Declared) -> mlua::Result<()> {
+    let Some(strict) = lua.globals().metatable() else {
+        return Ok(());
+    };
+    let refuse: Function = strict.raw_get("__index")?;
+    let declared = Rc::clone(declared);
+    let index = move |_: &Lua, (globals, name): (Table, Value)| match &name {
+        Value::String(known) if declared.borrow().contains(&known.to_string_lossy()) => {
+            Ok(Value::Nil)
+        }
+        _ => refuse.call::<Value>((globals, name)),
+    };
+    strict.raw_set("__index", lua.create_function(index)?)
 }
 
 /// The value of a name such as `lapidary.seed` or `models.best`, found without running anything.

@@ -94,12 +94,13 @@ pub(super) fn checks(suite: &mut Suite<'_>, registry: &Registry, case: &Case, de
     });
     suite.check(REFUSALS, |_| refusals(&*model));
     suite.check(STATE, |_| {
-        let mut other = make(8)?;
-        round_trip(&*model, &mut *other)?;
+        let (learned, mut loaded) = (make(7)?, make(8)?);
+        learn(&*learned)?;
+        round_trip(&*learned, &mut *loaded)?;
         let (input, mask) = batch(3, 6)?;
         let (a, b) = (
-            hidden(&*model, &input, &mask)?,
-            hidden(&*other, &input, &mask)?,
+            hidden(&*learned, &input, &mask)?,
+            hidden(&*loaded, &input, &mask)?,
         );
         near(&a, &b, "a loaded state gives the same hidden states")
     });
@@ -240,6 +241,18 @@ fn refusals(model: &dyn Backbone) -> Checked {
     }
     // And it still works.
     hidden(model, &input, &mask).map(drop)
+}
+
+/// Moves all parameters away from their first values, which another instance has without a state.
+fn learn(model: &dyn Backbone) -> Checked {
+    let parameters = parameters(model)?;
+    tch::no_grad(|| {
+        for (_, parameter) in &parameters {
+            let by = wave(&parameter.size(), 1.3)?.f_add_scalar(1.0)?;
+            let _ = (parameter.shallow_clone()).f_add_(&by.f_mul_scalar(0.05)?)?;
+        }
+        Ok(())
+    })
 }
 
 /// A state from the CPU computes the same on the GPU.

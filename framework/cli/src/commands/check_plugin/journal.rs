@@ -64,6 +64,26 @@ pub(super) struct Noted {
     pub ended: bool,
 }
 
+impl Noted {
+    /// How many checks ended.
+    pub fn checks(&self) -> u64 {
+        self.reports
+            .iter()
+            .map(|report| report.checks.len() as u64)
+            .sum()
+    }
+
+    /// The check that goes on, and of what; empty between two.
+    pub fn under_way(&self) -> String {
+        let begun = self.begun.as_ref();
+        let told = |(subject, check): &(String, Check)| {
+            let component = subject.split(" (").next().unwrap_or_default();
+            format!("{} of {component}", check.name)
+        };
+        begun.map(told).unwrap_or_default()
+    }
+}
+
 pub(super) fn read(text: &str) -> Noted {
     let mut noted = Noted::default();
     for line in text.lines() {
@@ -104,7 +124,7 @@ mod tests {
             fix: String::new(),
             section: "Loading".to_owned(),
         };
-        let subject = "reducer `x`".to_owned();
+        let subject = "reducer `x` (x 0.1.0, x.so)".to_owned();
         let steps = [
             Step::Begin(subject.clone(), check("one")),
             Step::End(subject.clone(), check("one")),
@@ -114,6 +134,8 @@ mod tests {
         let noted = read(&format!("{}\n{{\"cut", lines.join("\n")));
         assert_eq!(noted.reports.len(), 1);
         assert_eq!(noted.reports[0].checks, [check("one")]);
+        assert_eq!(noted.checks(), 1);
+        assert_eq!(noted.under_way(), "two of reducer `x`");
         assert_eq!(noted.begun, Some((subject, check("two"))));
         assert!(!noted.ended);
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lapidary_core::interrupt;
 use rustyline::completion::Completer;
@@ -35,7 +35,7 @@ pub(super) fn run(command: args::Repl) -> Result<(), Failure> {
     signals::listen()?;
     let session = Session::start(command)?;
     editor.set_helper(Some(Typed(RefCell::new(session))));
-    let history = history_file();
+    let mut history = history_file();
     if let Some(path) = &history {
         // There is none before the first session.
         let _ = editor.load_history(path);
@@ -48,6 +48,8 @@ pub(super) fn run(command: args::Repl) -> Result<(), Failure> {
     loop {
         match editor.readline(PROMPT) {
             Ok(text) => {
+                // Before the answer, which may end the program.
+                history = history.filter(|path| keep(&mut editor, path));
                 if let Some(Typed(session)) = editor.helper()
                     && let Err(failure) = session.borrow_mut().answer(&text)
                 {
@@ -59,26 +61,25 @@ pub(super) fn run(command: args::Repl) -> Result<(), Failure> {
             Err(error) => return Err(failed(error)),
         }
     }
-    if let Some(path) = &history {
-        keep(&mut editor, path);
-    }
     match editor.helper() {
         Some(Typed(session)) => session.borrow().end(),
         None => Ok(()),
     }
 }
 
-fn keep(editor: &mut Editor<Typed, FileHistory>, path: &std::path::Path) {
+/// Adds the last input to the history; false where that cannot be, which is told.
+fn keep(editor: &mut Editor<Typed, FileHistory>, path: &Path) -> bool {
     let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
     let kept = folder
         .map_err(ReadlineError::from)
         .and_then(|()| editor.append_history(path));
-    if let Err(error) = kept {
+    if let Err(error) = &kept {
         output::remark(&format!(
-            "{}: the history could not be kept: {error}",
+            "{}: the history cannot be kept: {error}",
             path.display()
         ));
     }
+    kept.is_ok()
 }
 
 /// `lapidary/history` in the user's folder of states.

@@ -1,6 +1,6 @@
 //! `lapidary runs list`
 
-use lapidary_core::run::{Figure, Record};
+use lapidary_core::run::{Figure, Record, in_one_line};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,6 +9,16 @@ use crate::args::Of;
 use crate::failure::Failure;
 use crate::output;
 
+/// Rows where `-n` does not say how many.
+const SHOWN: usize = 20;
+const HEAD: [&str; 6] = [
+    "run",
+    "outcome",
+    "started (UTC)",
+    "took",
+    "set up",
+    "last figures, or why it failed",
+];
 /// Figures of a row.
 const FIGURES: usize = 3;
 
@@ -26,13 +36,7 @@ struct Listing<'a> {
 /// What the user must be told.
 pub fn execute(beginning: &str, command: &Of) -> Result<(), Failure> {
     let home = &command.among.runs;
-    if !home.is_dir() {
-        let text = format!("--runs {}: no such folder", home.display());
-        return Err(
-            Failure::usage(text).hint("nothing ran from here yet; or name the folder of runs")
-        );
-    }
-    let mut listed = Record::all(home)?;
+    let mut listed = super::all(home)?;
     listed.retain(|(name, _)| name.starts_with(beginning));
     let mut runs = Vec::new();
     let mut unreadable = Vec::new();
@@ -43,7 +47,9 @@ pub fn execute(beginning: &str, command: &Of) -> Result<(), Failure> {
         }
     }
     runs.reverse();
-    runs.truncate(command.n.unwrap_or(usize::MAX));
+    let all = runs.len();
+    let most = if command.json { usize::MAX } else { SHOWN };
+    runs.truncate(command.n.unwrap_or(most));
     if command.json {
         let told = |(name, error): (&String, &lapidary_core::Error)| {
             summary::unreadable(name, &home.join(name), error)
@@ -57,11 +63,16 @@ pub fn execute(beginning: &str, command: &Of) -> Result<(), Failure> {
             unreadable: unreadable.into_iter().map(told).collect(),
         });
     }
-    let rows = runs.iter().map(|run| row(run));
-    let rows = rows.collect::<Result<Vec<_>, Failure>>()?;
-    output::print(&output::columns(&rows))?;
-    if rows.is_empty() && unreadable.is_empty() {
+    if !runs.is_empty() {
+        let rows = runs.iter().map(|run| row(run));
+        let rows = std::iter::once(Ok(HEAD.map(str::to_owned))).chain(rows);
+        let rows = rows.collect::<Result<Vec<_>, Failure>>()?;
+        output::print(&output::columns(&rows))?;
+    } else if unreadable.is_empty() {
         output::remark(&format!("no runs in {}", home.display()));
+    }
+    if command.n.is_none() && all > runs.len() {
+        output::remark(&format!("{} more; -n {all} shows all", all - runs.len()));
     }
     for (_, error) in unreadable {
         output::remark(&format!("unreadable: {error}"));
@@ -77,7 +88,7 @@ fn row(run: &Record) -> Result<[String; 6], Failure> {
         summary::took(run.seconds()),
         summary::set_up(run),
         match run.message() {
-            Some(message) => message.lines().next().unwrap_or_default().to_owned(),
+            Some(message) => in_one_line(message),
             None => last(&run.figures()?),
         },
     ])

@@ -7,6 +7,10 @@ mod remove;
 mod show;
 mod summary;
 
+use std::path::Path;
+
+use lapidary_core::run::{Listed, Record};
+
 use crate::args::{Runs, RunsCommand};
 use crate::failure::Failure;
 
@@ -25,4 +29,13 @@ pub fn execute(command: Runs) -> Result<(), Failure> {
         Some(RunsCommand::Rm(command)) => remove::execute(&command),
         Some(RunsCommand::Gc(command)) => collect::execute(&command),
     }
+}
+
+/// All runs in a folder, oldest first.
+fn all(home: &Path) -> Result<Vec<Listed>, Failure> {
+    if home.is_dir() {
+        return Ok(Record::all(home)?);
+    }
+    let text = format!("--runs {}: no such folder", home.display());
+    Err(Failure::usage(text).hint("nothing ran from here yet; or name the folder of runs"))
 }

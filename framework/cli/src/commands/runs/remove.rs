@@ -1,7 +1,9 @@
 //! `lapidary runs rm`
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use lapidary_core::files;
 use lapidary_core::run::{self, Record, State};
 use serde::Serialize;
 
@@ -10,10 +12,13 @@ use crate::args::Remove;
 use crate::failure::Failure;
 use crate::{finding, output};
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// `lapidary runs rm --json`
 #[derive(Serialize)]
 struct Report {
     format: u32,
+    dry_run: bool,
     removed: Vec<Removed>,
     bytes: u64,
 }
@@ -25,25 +30,22 @@ struct Removed {
     bytes: u64,
 }
 
-/// Removes runs, those of a sweep with the sweep, or none where one of them cannot be removed.
+/// Removes runs, or none where one of them cannot be removed.
 ///
 /// # Errors
 /// What the user must be told.
 pub fn execute(command: &Remove) -> Result<(), Failure> {
     let home = &command.among.runs;
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for named in &command.of {
-        let folder = removable(&finding::find(named, home)?, home)?;
-        let swept = swept(&folder, home)?;
-        for folder in std::iter::once(folder).chain(swept) {
-            if !folders.contains(&folder) {
-                folders.push(folder);
-            }
-        }
-    }
+    let folders = match command.of.is_empty() {
+        true => chosen(command)?,
+        false => named(&command.of, home)?,
+    };
     let mut removed = Vec::new();
     for folder in folders {
-        let bytes = run::remove(&folder)?;
+        let bytes = match command.dry_run {
+            true => files::bytes_below(&folder),
+            false => run::remove(&folder)?,
+        };
         let name = folder.file_name().unwrap_or_default();
         let name = name.to_string_lossy().into_owned();
         removed.push(Removed {
@@ -52,20 +54,64 @@ pub fn execute(command: &Remove) -> Result<(), Failure> {
             bytes,
         });
     }
-    let bytes = removed.iter().map(|removed| removed.bytes).sum();
-    if command.json {
-        return output::print_json(&Report {
-            format: output::FORMAT,
-            removed,
-            bytes,
-        });
+    let report = Report {
+        format: output::FORMAT,
+        dry_run: command.dry_run,
+        bytes: removed.iter().map(|removed| removed.bytes).sum(),
+        removed,
+    };
+    match command.json {
+        true => output::print_json(&report),
+        false => output::print(&text(&report, home)),
     }
-    let lines = removed.iter().map(|r| format!("removed {}\n", r.name));
-    let freed = format!(
-        "{} freed; `lapidary runs gc` frees what they alone computed\n",
-        summary::size(bytes)
-    );
-    output::print(&format!("{}{freed}", lines.collect::<String>()))
+}
+
+fn text(report: &Report, home: &Path) -> String {
+    if report.removed.is_empty() {
+        return format!("no such runs in {}; nothing to remove\n", home.display());
+    }
+    let (what, bytes) = (report.removed.iter(), summary::size(report.bytes));
+    let (did, freed) = match report.dry_run {
+        true => ("would remove", format!("would free {bytes}\n")),
+        false => (
+            "removed",
+            format!("{bytes} freed; `lapidary runs gc` frees what they alone computed\n"),
+        ),
+    };
+    let lines = what.map(|run| format!("{did} {}\n", run.name));
+    lines.chain([freed]).collect()
+}
+
+/// The runs to which all options apply; those that go on stay.
+fn chosen(command: &Remove) -> Result<Vec<PathBuf>, Failure> {
+    let home = &command.among.runs;
+    let is_old = |run: &Record, days: u32| run.age().is_some_and(|age| age > DAY * days);
+    let applies = |run: &Record| {
+        run.state() != State::Running
+            && !run.folder().is_symlink()
+            && (!command.dry || run.is_dry())
+            && (!command.failed || run.state() != State::Done)
+            && command.older_than.is_none_or(|days| is_old(run, days))
+    };
+    let all = super::all(home)?.into_iter();
+    let runs = all.filter_map(|(_, run)| run.ok());
+    let runs = runs.filter(applies);
+    runs.map(|run| removable(run.folder(), home)).collect()
+}
+
+/// The runs that are named, those of a sweep with the sweep.
+fn named(named: &[PathBuf], home: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for named in named {
+        let folder = removable(&finding::find(named, home)?, home)?;
+        let swept = swept(&folder, home)?;
+        for folder in std::iter::once(folder).chain(swept) {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+    }
+    Ok(folders)
 }
 
 /// The runs that a sweep started, where they may be removed.

@@ -23,6 +23,19 @@ impl Sources {
     }
 }
 
+impl ImportSpec {
+    /// The files that importing reads; where they cannot all be found, what the description names, whether or not it is there.
+    pub fn files(&self) -> Vec<PathBuf> {
+        if let Ok(found) = sources(self) {
+            return found.files().cloned().collect();
+        }
+        let base = self.path.as_deref().unwrap_or(Path::new(""));
+        let named = self.interactions.iter().chain(&self.items);
+        let named = named.map(|file| base.join(file));
+        self.path.iter().cloned().chain(named).collect()
+    }
+}
+
 /// What is said of a source that is not there.
 fn missing(spec: &ImportSpec, key: &str, path: &Path) -> Error {
     let near = suggest::files_like(path);

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use lapidary_core::Error;
 use lapidary_core::pipeline::same_split;
+use lapidary_core::progress;
 use lapidary_core::rank::{Bootstrap, Difference, Figure, Metric, mean_and_deviation};
 use lapidary_core::run::Table as RunTable;
 use lapidary_core::settings::{OutOfRange, out_of_range};
@@ -183,6 +184,7 @@ fn build(ways: &[Way], wanted: &CompareSettings) -> lapidary_core::Result<Compar
     let mut runs = ways.iter().flat_map(|w| &w.runs);
     let planned = runs.any(|r| r.evaluation.ranking.is_none());
     if !planned {
+        let stage = progress::begin("comparison", 2 * wanted.metrics.len() as u64);
         for kept in [false, true] {
             for &metric in &wanted.metrics {
                 let label = if kept {
@@ -190,6 +192,7 @@ fn build(ways: &[Way], wanted: &CompareSettings) -> lapidary_core::Result<Compar
                 } else {
                     metric.to_string()
                 };
+                stage.update(rows.len() as u64, &label);
                 let cells = metric_cells(ways, metric, kept, wanted.bootstrap)?;
                 rows.push(Row {
                     label,
