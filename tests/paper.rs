@@ -25,11 +25,16 @@ epochs = 2
 alpha = 0.5
 "#;
 
-/// Runs a script of the paper on the small data set; what it printed.
-fn paper(place: &Place, script: &str) -> String {
+/// The setting that names the experiment's configuration, which is written first.
+fn config(place: &Place) -> String {
     let config = place.path("tiny-experiment.toml");
     std::fs::write(&config, CONFIG).unwrap();
-    let config = format!("config={}", config.display());
+    format!("config={}", config.display())
+}
+
+/// Runs a script of the paper on the small data set; what it printed.
+fn paper(place: &Place, script: &str) -> String {
+    let config = config(place);
     place.print(&format!("scripts/paper/{script}"), &[&config, "seeds=2"])
 }
 
@@ -84,9 +89,7 @@ fn every_ablation_runs() {
 #[test]
 fn base_and_refined_are_searched_alike() {
     let place = Place::new();
-    let config = place.path("tiny-experiment.toml");
-    std::fs::write(&config, CONFIG).unwrap();
-    let config = format!("config={}", config.display());
+    let config = config(&place);
     let settings = [&*config, "trials=3", "epochs=3", "min_epochs=1"];
     let printed = place.print("scripts/paper/tune.lua", &settings);
     assert!(printed.contains("best of validation: base 0."), "{printed}");
@@ -101,9 +104,7 @@ fn base_and_refined_are_searched_alike() {
 #[test]
 fn users_are_asked_before_and_after_fine_tuning() {
     let place = Place::new();
-    let config = place.path("tiny-experiment.toml");
-    std::fs::write(&config, CONFIG).unwrap();
-    let config = format!("config={}", config.display());
+    let config = config(&place);
     let settings = [
         &*config,
         "model=plugins/llm_local/tests/fixtures/tiny_llama",
@@ -155,9 +156,7 @@ fn bases_are_held_against_popularity() {
 #[test]
 fn reasons_are_put_to_the_test() {
     let place = Place::new();
-    let config = place.path("tiny-experiment.toml");
-    std::fs::write(&config, CONFIG).unwrap();
-    let config = format!("config={}", config.display());
+    let config = config(&place);
     let printed = place.print("scripts/paper/reasons.lua", &[&config, "least=5"]);
     for expected in [
         "area under the curve",

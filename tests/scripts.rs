@@ -21,6 +21,8 @@ mod server;
 mod servers;
 #[path = "scripts/sweep.rs"]
 mod sweep;
+#[path = "scripts/trec.rs"]
+mod trec;
 
 mod place;
 

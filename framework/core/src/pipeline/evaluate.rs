@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Context, Recommender, same_split};
-use crate::data::{CaseSet, Split};
+use crate::data::{CaseSet, Dataset, Split};
 use crate::error::{Error, Result};
 use crate::fingerprint::{Builder, Fingerprint};
-use crate::rank::{Among, Chance, Options, Popularity, Ranking, Scorer, rank};
+use crate::rank::{Among, Chance, Options, Popularity, Ranking, Scorer, TrecRun, rank};
 
 /// Counts the changes of what this stage computes.
 const VERSION: &str = "1";
@@ -38,21 +38,33 @@ pub enum Candidates {
 }
 
 /// A way to rank without a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Baseline {
     /// By the popularity of items in the training part.
     Popularity,
     /// By chance.
     Chance,
+    /// As another system did.
+    Run(Rc<TrecRun>),
 }
 
 impl Baseline {
-    /// Its name in files and fingerprints.
-    pub fn name(self) -> &'static str {
+    /// What people call it.
+    fn name(&self) -> &str {
         match self {
             Self::Popularity => "popularity",
             Self::Chance => "chance",
+            Self::Run(run) => run.name(),
         }
+    }
+
+    /// Names it for a split. A file is named by what it holds.
+    fn fingerprint(&self, split: &Split) -> Fingerprint {
+        let name = match self {
+            Self::Run(run) => Builder::new("TREC run").part("file", run.content()),
+            other => Builder::new(other.name()),
+        };
+        name.part("split", &split.fingerprint).finish()
     }
 }
 
@@ -107,29 +119,30 @@ pub fn evaluate(
 /// As [`evaluate`], with a baseline.
 ///
 /// # Errors
-/// See [`evaluate`].
+/// See [`evaluate`]; [`Error::Data`], also in a dry run, when a run file lacks a case.
 pub fn evaluate_baseline(
     context: &Context,
-    baseline: Baseline,
+    baseline: &Baseline,
+    data: &Dataset,
     split: &Split,
     question: Question,
 ) -> Result<Evaluation> {
-    let name = baseline.name();
-    let of = Builder::new(name)
-        .part("split", &split.fingerprint)
-        .finish();
-    let popularity;
-    let scorer: &dyn Scorer = match baseline {
-        Baseline::Popularity => {
-            popularity = Popularity::new(split)?;
-            &popularity
+    let scorer: Box<dyn Scorer + '_> = match baseline {
+        Baseline::Popularity => Box::new(Popularity::new(split)?),
+        Baseline::Chance => Box::new(Chance(split.n_items)),
+        Baseline::Run(run) => {
+            let unlisted = match question.among {
+                Candidates::All => f32::NEG_INFINITY,
+                // Items that are not ranked are below these.
+                Candidates::Cold => f32::MIN,
+            };
+            Box::new(run.of_cases(split.cases(question.cases), data, unlisted)?)
         }
-        Baseline::Chance => &Chance(split.n_items),
     };
     let ranked_by = RankedBy {
-        of: &of,
-        baseline: Some(name),
-        scorer: Some(scorer),
+        of: &baseline.fingerprint(split),
+        baseline: Some(baseline.name()),
+        scorer: Some(scorer.as_ref()),
     };
     ranked(context, ranked_by, split, question)
 }
@@ -137,7 +150,7 @@ pub fn evaluate_baseline(
 /// What ranks.
 struct RankedBy<'a> {
     of: &'a Fingerprint,
-    baseline: Option<&'static str>,
+    baseline: Option<&'a str>,
     scorer: Option<&'a dyn Scorer>,
 }
 

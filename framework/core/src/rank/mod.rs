@@ -17,6 +17,7 @@ mod seen;
 mod stored;
 mod ties;
 pub mod trec;
+mod trec_run;
 
 #[cfg(test)]
 mod tests;
@@ -33,3 +34,4 @@ pub(crate) use ranking::{by_history, check_catalogue, nan};
 pub use recommend::{recommend, recommend_all};
 pub use report::{Catalogue, Report, Values};
 pub use scorer::{Query, Scorer};
+pub use trec_run::{Listed, TrecRun};

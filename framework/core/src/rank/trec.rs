@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::lists::TopLists;
 use super::ranking::Ranking;
+use crate::data::Case;
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -65,7 +66,7 @@ pub fn write_run(
             "the lists are of another ranking; rank with lists",
         ));
     }
-    let queries = queries(ranking, names)?;
+    let queries = query_names(&ranking.cases, names)?;
     let tag = word(tag);
     write(path, |out| {
         for (case, query) in queries.iter().enumerate() {
@@ -85,7 +86,7 @@ pub fn write_run(
 /// # Errors
 /// [`Error::Io`] when the file cannot be written.
 pub fn write_qrels(path: &Path, ranking: &Ranking, names: &dyn Names) -> Result<()> {
-    let queries = queries(ranking, names)?;
+    let queries = query_names(&ranking.cases, names)?;
     write(path, |out| {
         for (query, &target) in queries.iter().zip(&ranking.targets) {
             let item = word(&names.item(target)?);
@@ -96,12 +97,11 @@ pub fn write_qrels(path: &Path, ranking: &Ranking, names: &dyn Names) -> Result<
 }
 
 /// A query is named by its user; where a user has several cases, by user and length of history.
-fn queries(ranking: &Ranking, names: &dyn Names) -> Result<Vec<String>> {
-    let mut users: Vec<u32> = ranking.cases.iter().map(|c| c.user).collect();
+pub(super) fn query_names(cases: &[Case], names: &dyn Names) -> Result<Vec<String>> {
+    let mut users: Vec<u32> = cases.iter().map(|c| c.user).collect();
     users.sort_unstable();
     let once = users.windows(2).all(|pair| pair[0] != pair[1]);
-    ranking
-        .cases
+    cases
         .iter()
         .map(|case| {
             let user = word(&names.user(case.user)?);
@@ -114,7 +114,7 @@ fn queries(ranking: &Ranking, names: &dyn Names) -> Result<Vec<String>> {
 }
 
 /// The formats separate columns by white space.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     match text.is_empty() {
         true => "_".to_owned(),
         false => text.replace(char::is_whitespace, "_"),

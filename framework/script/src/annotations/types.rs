@@ -176,6 +176,7 @@ const RESULTS: &[(&str, &str)] = &[
     ("evaluation.tied", "number"),
     ("lapidary.popularity", "lapidary.Baseline"),
     ("lapidary.chance", "lapidary.Baseline"),
+    ("lapidary.trec_run", "lapidary.Baseline"),
     ("popularity:evaluate", "lapidary.Evaluation"),
     ("lapidary.sweep", "lapidary.Sweep"),
     ("sweep.runs", "table<string, any>[]"),

@@ -8,7 +8,7 @@ use lapidary_core::pipeline::{
     Baseline, Candidates, Evaluation, Question, evaluate, evaluate_baseline, evaluation_stage,
     same_split,
 };
-use lapidary_core::rank::{Measure, Metric, Values, trec};
+use lapidary_core::rank::{Measure, Metric, TrecRun, Values, trec};
 use lapidary_core::run::Point;
 use lapidary_core::settings::{self, OutOfRange, out_of_range};
 use mlua::{FromLua, Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
@@ -32,11 +32,15 @@ pub(super) fn install(lua: &Lua, api: &Table, session: &Rc<Session>) -> mlua::Re
         let made = move |_: &Lua, split: Arg<SplitHandle>| {
             Ok(BaselineHandle {
                 split: split.clone(),
-                baseline,
+                baseline: baseline.clone(),
             })
         };
         api.raw_set(name, lua.create_function(made)?)?;
     }
+    let trec_run = |_: &Lua, (split, file): (Arg<SplitHandle>, String)| {
+        BaselineHandle::of_file(&split, &file).map_err(raise)
+    };
+    api.raw_set("trec_run", lua.create_function(trec_run)?)?;
     let s = Rc::clone(session);
     let compare = move |lua: &Lua, given: Table| comparison::compare(lua, &s, &given);
     api.raw_set("compare", lua.create_function(compare)?)
@@ -98,13 +102,24 @@ fn read_settings(given: Option<&Table>) -> mlua::Result<EvaluateSettings> {
     settings::read_checked(given, "evaluate", EvaluateSettings::problems).map_err(raise)
 }
 
-/// A baseline without a model: recommends what most users had, or anything.
+/// A baseline without a model of ours: recommends what most users had, or anything, or what another system did.
 pub(super) struct BaselineHandle {
     split: SplitHandle,
     baseline: Baseline,
 }
 
 impl BaselineHandle {
+    /// The ranking in a TREC run file.
+    fn of_file(split: &SplitHandle, file: &str) -> Result<Self> {
+        let parts = &split.parts;
+        let path = parts.session.find(file)?;
+        let run = TrecRun::read(&path, &parts.split, parts.data.as_ref())?;
+        Ok(Self {
+            split: split.clone(),
+            baseline: Baseline::Run(Rc::new(run)),
+        })
+    }
+
     fn evaluate(
         &self,
         cases: &CasesHandle,
@@ -115,7 +130,8 @@ impl BaselineHandle {
         same_split("evaluate", ["the baseline", "the cases"], splits)?;
         let context = &cases.parts.session.context;
         let question = settings.question(cases);
-        let evaluation = evaluate_baseline(context, self.baseline, split, question)?;
+        let data = &self.split.parts.data;
+        let evaluation = evaluate_baseline(context, &self.baseline, data, split, question)?;
         EvaluationHandle::new(cases, evaluation, settings)
     }
 }
