@@ -2,6 +2,9 @@
 
 use super::rounded;
 
+/// Times this, a round step becomes the next smaller one when it is rounded up.
+const SMALLER: f64 = 0.39;
+
 /// A linear scale.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
@@ -45,12 +48,19 @@ impl Scale {
         [self.low, self.high]
     }
 
-    /// Round values on the scale, about `wanted` of them, at least `least` apart, with their texts.
+    /// Round values on the scale, about `wanted` of them and more than one, at least `least` apart, with their texts.
     pub fn ticks(&self, wanted: usize, least: f64) -> Vec<(f64, String)> {
-        let step = round_step((self.high - self.low) / wanted.max(1) as f64).max(least);
+        let within = |step: f64| {
+            let first = (self.low / step - 1e-9).ceil() as i64;
+            (first, (self.high / step + 1e-9).floor() as i64)
+        };
+        let mut step = round_step((self.high - self.low) / wanted.max(1) as f64).max(least);
+        let (mut first, mut last) = within(step);
+        if first >= last {
+            step = round_step(step * SMALLER).max(least);
+            (first, last) = within(step);
+        }
         let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
-        let first = (self.low / step - 1e-9).ceil() as i64;
-        let last = (self.high / step + 1e-9).floor() as i64;
         let tick = |n: i64| {
             let value = n as f64 * step;
             let text = match value.abs() >= 10_000.0 {
@@ -79,7 +89,11 @@ mod tests {
     fn ticks_are_round_and_inside() {
         let scale = Scale::of([0.013, 0.094], 0.0, 100.0);
         let texts: Vec<String> = scale.ticks(4, 0.0).into_iter().map(|t| t.1).collect();
-        assert_eq!(texts, ["0.05"]);
+        assert_eq!(
+            texts,
+            ["0.02", "0.04", "0.06", "0.08"],
+            "0.05 alone says no scale"
+        );
         let texts: Vec<String> = scale.ticks(5, 0.0).into_iter().map(|t| t.1).collect();
         assert_eq!(texts, ["0.02", "0.04", "0.06", "0.08"]);
         let scale = Scale::of([1.0, 100_000.0], 0.0, 100.0);
