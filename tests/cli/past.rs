@@ -158,12 +158,12 @@ fn names_may_be_cut_and_slips_find_the_nearest() {
     assert!(name.starts_with("other-"), "{name}");
     refused(
         &at,
-        &["runs", "show", "script-"],
+        &["runs", "show", "script"],
         2,
         &[
             "begins the names of 2 runs",
             "script-2",
-            "`script-@last` is the first",
+            "`script@last` is the first",
         ],
     );
     refused(
@@ -184,7 +184,12 @@ fn names_may_be_cut_and_slips_find_the_nearest() {
         assert_eq!(shown["run"]["name"], listed["runs"][place]["name"]);
     }
     let none = ["runs", "show", "script@last~2"];
-    refused(&at, &none, 2, &["script@last~2: no such run"]);
+    let says = [
+        "script@last~2: there are 2 such runs",
+        "`script@last~1` is the first",
+    ];
+    refused(&at, &none, 2, &says);
+    refused(&at, &["runs", "show", "scr@last"], 2, &["no such run"]);
     refused(&at, &["runs", "compare", &name], 2, &["RUN"]);
     refused(&at, &["runs", "shwo"], 2, &["show"]);
     refused(&at, &["runs", "--runs", "nowhere"], 2, &["no such folder"]);

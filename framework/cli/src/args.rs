@@ -127,7 +127,8 @@ pub struct Run {
     pub runs: PathBuf,
     #[command(flatten)]
     pub keep: Keep,
-    /// Threads of libtorch; without it, as many as there are cores.
+    /// Threads of libtorch; without it, as many as there are cores. They wait for each other busily: where other programs
+    /// keep cores at work, fewer are faster.
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<i32>,
 }

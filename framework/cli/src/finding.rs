@@ -13,7 +13,7 @@ const TOLD: usize = 5;
 const LAST: &str = "last";
 
 /// The folder of the run that is meant; names are looked for in the folder `runs`, or in the one that stands before them.
-/// `last` is the latest run, `last~2` the second before it, `base@last` the latest of those whose names begin with `base`.
+/// `last` is the latest run, `last~2` the second before it, `base@last` the latest of the script `base`.
 ///
 /// # Errors
 /// Wrong use: there is no such run, with the nearest names, or there are several.
@@ -32,11 +32,12 @@ pub fn find(named: &Path, runs: &Path) -> Result<PathBuf, Failure> {
     if names.iter().any(|name| *name == wanted) {
         return Ok(home.join(&*wanted));
     }
-    if let Some((beginning, before)) = last(&wanted) {
-        let found = latest_first(home, beginning).into_iter().nth(before);
-        return match found {
+    if let Some((script, before)) = last(&wanted) {
+        let runs = latest_first(home, |name| is_of(name, script));
+        return match runs.get(before) {
             Some(name) => Ok(home.join(name)),
-            None => Err(unknown(named, home, &wanted, &names)),
+            None if runs.is_empty() => Err(unknown(named, home, &wanted, &names)),
+            None => Err(too_far_back(named, &wanted, runs.len())),
         };
     }
     let begins = |name: &&String| !wanted.is_empty() && name.starts_with(&*wanted);
@@ -47,10 +48,13 @@ pub fn find(named: &Path, runs: &Path) -> Result<PathBuf, Failure> {
         [] => Err(unknown(named, home, &wanted, &names)),
         several => {
             let text = format!("`{wanted}` begins the names of {} runs", several.len());
-            let mut latest = latest_first(home, &wanted);
+            let mut latest = latest_first(home, |name| name.starts_with(&*wanted));
             latest.truncate(TOLD);
-            let latest = latest.join(", ");
-            let hint = format!("the latest are {latest}; `{wanted}@{LAST}` is the first of these");
+            let hint = format!("the latest are {}", latest.join(", "));
+            let hint = match latest.first().filter(|first| is_of(first, &wanted)) {
+                Some(_) => format!("{hint}; `{wanted}@{LAST}` is the first of these"),
+                None => hint,
+            };
             Err(Failure::usage(text).hint(hint))
         }
     }
@@ -60,7 +64,7 @@ fn is_run(folder: &Path) -> bool {
     folder.join("run.json").is_file()
 }
 
-/// What `base@last~2` asks for: how names begin, and how many runs stand before the latest.
+/// What `base@last~2` asks for: the runs of which script, and the how manieth before the latest.
 fn last(wanted: &str) -> Option<(&str, usize)> {
     let (beginning, last) = wanted.rsplit_once('@').unwrap_or(("", wanted));
     match last.strip_prefix(LAST)? {
@@ -69,11 +73,30 @@ fn last(wanted: &str) -> Option<(&str, usize)> {
     }
 }
 
-/// The names of a folder's runs that begin so, the latest first and then those that cannot be read.
-fn latest_first(home: &Path, beginning: &str) -> Vec<String> {
+/// The names of a folder's runs that are meant, the latest first and then those that cannot be read.
+fn latest_first(home: &Path, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
     let all = Record::all(home).unwrap_or_default().into_iter().rev();
     let names = all.map(|(name, _)| name);
-    names.filter(|name| name.starts_with(beginning)).collect()
+    names.filter(|name| is_meant(name)).collect()
+}
+
+/// Whether a run is of a script by its name, `quickstart` and `quickstart-20260131-174502`; all are of none.
+fn is_of(run: &str, script: &str) -> bool {
+    let rest = run.strip_prefix(script);
+    script.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+fn too_far_back(named: &Path, wanted: &str, runs: usize) -> Failure {
+    let (last, _) = wanted.split_once('~').unwrap_or((wanted, ""));
+    let place = named.display();
+    let text = match runs {
+        1 => format!("{place}: there is one such run, `{last}`"),
+        _ => format!(
+            "{place}: there are {runs} such runs; `{last}~{}` is the first",
+            runs - 1
+        ),
+    };
+    Failure::usage(text)
 }
 
 fn unknown(named: &Path, home: &Path, wanted: &str, names: &[String]) -> Failure {
@@ -165,6 +188,7 @@ mod tests {
     fn a_run_that_is_called_last_goes_first() {
         let at = runs(&["last", "later"]);
         assert_eq!(found("last", at.path()).unwrap(), "last");
-        assert_eq!(found("la@last", at.path()).unwrap(), "later");
+        assert_eq!(found("later@last", at.path()).unwrap(), "later");
+        assert_eq!(found("la@last", at.path()), None, "another script's");
     }
 }

@@ -10,7 +10,7 @@ use super::Keep;
 #[derive(Args, Debug)]
 pub struct Among {
     /// Folder in which runs are looked for. `last` is the latest there, the first that `lapidary runs` lists, `last~1` the one
-    /// before it; `base@last` is the latest of those whose names begin with `base`.
+    /// before it; `base@last` is the latest of `base.lua`.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
 }

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::{components, output};
 
 /// Words that a crate cannot be named by, and names that would hide one of Rust's own.
-const RESERVED: [&str; 49] = [
+const RESERVED: [&str; 63] = [
     "abstract",
     "alloc",
     "as",
@@ -40,6 +40,8 @@ const RESERVED: [&str; 49] = [
     "if",
     "impl",
     "in",
+    "lapidary_sdk",
+    "lapidary_testkit",
     "let",
     "loop",
     "macro",
@@ -53,16 +55,28 @@ const RESERVED: [&str; 49] = [
     "pub",
     "ref",
     "return",
+    "schemars",
+    "self",
+    "serde",
+    "serde_json",
     "static",
     "std",
     "struct",
     "super",
+    "tch",
     "test",
     "trait",
     "true",
     "try",
     "type",
+    "typeof",
+    "unsafe",
+    "unsized",
     "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
 ];
 
 /// Makes what is asked for.
@@ -72,6 +86,9 @@ const RESERVED: [&str; 49] = [
 pub fn execute(command: &New) -> Result<(), Failure> {
     let New::Plugin(command) = command;
     check_name(&command.name)?;
+    if matches!(command.lang, Language::Rust) {
+        check_crate(&command.name)?;
+    }
     check_offered(command.kind, command.lang)?;
     check_free(command)?;
     let folder = command.into.join(&command.name);
@@ -124,9 +141,14 @@ fn check_name(name: &str) -> Result<(), Failure> {
             false => failure.hint(format!("did you mean `{near}`?")),
         });
     }
+    Ok(())
+}
+
+/// The crate of a project in Rust has the component's name.
+fn check_crate(name: &str) -> Result<(), Failure> {
     match RESERVED.contains(&name) {
         true => Err(Failure::usage(format!(
-            "`{name}` is a word of Rust or the name of one of its libraries: take another"
+            "`{name}` is a word of Rust or the name of a library that the project uses: take another"
         ))),
         false => Ok(()),
     }

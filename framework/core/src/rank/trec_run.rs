@@ -52,7 +52,11 @@ impl TrecRun {
                 ErrorKind::InvalidData => wrong("is no text; unpack a packed file first".into()),
                 _ => Error::io(path)(source),
             })?;
-            let Entry { query, item, score } = Entry::of(&text).map_err(wrong)?;
+            let text = text.trim_start_matches('\u{feff}');
+            if text.trim().is_empty() {
+                continue;
+            }
+            let Entry { query, item, score } = Entry::of(text).map_err(wrong)?;
             if !lists.contains_key(query) {
                 check_query(query, &users).map_err(wrong)?;
                 lists.insert(query.to_owned(), List::new());

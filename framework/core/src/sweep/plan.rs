@@ -16,6 +16,8 @@ const MOST: usize = 10_000;
 pub struct SweepSettings {
     /// The script, a file.
     pub script: String,
+    /// Values of the script's settings, for `--set`: all combinations of those of a table, or of each table in a list.
+    pub settings: Value,
     /// Seeds of each combination of settings, for `--seed`; none leaves the script its own.
     pub seeds: Vec<u64>,
     /// How many runs go on at the same time, at most.
@@ -30,6 +32,7 @@ impl Default for SweepSettings {
     fn default() -> Self {
         Self {
             script: String::new(),
+            settings: Value::Null,
             seeds: Vec::new(),
             at_once: 2,
             metrics: Vec::new(),
@@ -117,9 +120,14 @@ fn combinations(table: &Value) -> Result<Vec<Map<String, Value>>> {
     for (name, values) in table {
         let values = match values {
             Value::Array(values) => values.clone(),
+            // An empty table of Lua.
+            Value::Object(none) if none.is_empty() => Vec::new(),
             one => vec![one.clone()],
         };
         let place = || format!("sweep.settings.{name}");
+        if values.is_empty() {
+            return Err(Error::setting(place(), "no values; give at least one"));
+        }
         if values
             .iter()
             .any(|v| !(v.is_string() || v.is_number() || v.is_boolean()))
@@ -199,7 +207,8 @@ mod tests {
         for (settings, expected) in [
             (json!({"dim": [[1]]}), "sweep.settings.dim: only text"),
             (json!({"dim": {"a": 1}}), "sweep.settings.dim: only text"),
-            (json!({"dim": []}), "0 runs"),
+            (json!({"dim": []}), "sweep.settings.dim: no values"),
+            (json!({"dim": {}}), "sweep.settings.dim: no values"),
             (json!([3]), "must name settings"),
             (
                 json!({"a": vec![1; 200], "b": vec![1; 200]}),

@@ -10,7 +10,7 @@ use lapidary_core::{Error, Result, progress, settings, suggest};
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods};
 use serde_json::{Value as Json, json};
 
-use crate::convert::{raise, settings_of, take, to_lua};
+use crate::convert::{raise, settings_of, to_lua};
 use crate::object::{Object, name_it, refuse_others};
 use crate::session::Session;
 
@@ -33,14 +33,13 @@ pub(super) struct Sweep {
 }
 
 impl Sweep {
-    fn new(session: &Rc<Session>, mut given: Json) -> Result<Self> {
-        let space = take(&mut given, "settings").unwrap_or_default();
+    fn new(session: &Rc<Session>, given: Json) -> Result<Self> {
         let wanted = settings::read_checked(given, "sweep", SweepSettings::problems)?;
         let seeds: &[u64] = match wanted.seeds.is_empty() {
             true => session.seed.as_slice(),
             false => &wanted.seeds,
         };
-        let trials = trials(&space, seeds)?;
+        let trials = trials(&wanted.settings, seeds)?;
         let refuse = |reason: &str| Err(Error::setting("sweep", reason));
         if session.child.is_empty() {
             return refuse("this program cannot start runs of its own; use `lapidary run`");

@@ -21,7 +21,7 @@ const PROMPT: &str = "> ";
 /// Inputs that the history keeps.
 const KEPT: usize = 10_000;
 
-/// Answers until Ctrl-D.
+/// Answers until Ctrl-D, `exit` or `quit`.
 pub(super) fn run(command: args::Repl) -> Result<(), Failure> {
     let failed = |e: ReadlineError| Failure::failed(format!("the terminal cannot be read: {e}"));
     let config = Config::builder()
@@ -43,10 +43,11 @@ pub(super) fn run(command: args::Repl) -> Result<(), Failure> {
     output::remark(concat!(
         "Lapidary ",
         env!("CARGO_PKG_VERSION"),
-        ". help() lists what there is, Tab completes, Ctrl-C stops a call, Ctrl-D ends."
+        ". help() lists what there is, Tab completes, Ctrl-C stops a call, Ctrl-D or `exit` ends."
     ));
     loop {
         match editor.readline(PROMPT) {
+            Ok(text) if is_end(&text) => break,
             Ok(text) => {
                 // Before the answer, which may end the program.
                 history = history.filter(|path| keep(&mut editor, path));
@@ -65,6 +66,11 @@ pub(super) fn run(command: args::Repl) -> Result<(), Failure> {
         Some(Typed(session)) => session.borrow().end(),
         None => Ok(()),
     }
+}
+
+/// Whether an input asks for the end as it would elsewhere.
+fn is_end(text: &str) -> bool {
+    matches!(text.trim(), "exit" | "exit()" | "quit" | "quit()")
 }
 
 /// Adds the last input to the history; false where that cannot be, which is told.

@@ -19,6 +19,8 @@ const HEAD: [&str; 6] = [
     "set up",
     "last figures, or why it failed",
 ];
+/// Characters that are told of why a run failed; `runs show` tells all.
+const TOLD: usize = 120;
 /// Figures of a row.
 const FIGURES: usize = 3;
 
@@ -88,10 +90,18 @@ fn row(run: &Record) -> Result<[String; 6], Failure> {
         summary::took(run.seconds()),
         summary::set_up(run),
         match run.message() {
-            Some(message) => in_one_line(message),
+            Some(message) => cut(in_one_line(message)),
             None => last(&run.figures()?),
         },
     ])
+}
+
+/// The beginning of a long text.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(TOLD) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(&text).trim_end()),
+        None => text,
+    }
 }
 
 /// What was measured last: `test refined sasrec: mrr@10 0.0918, recall@10 0.2146`.
