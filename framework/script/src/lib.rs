@@ -11,6 +11,7 @@ mod convert;
 mod dry;
 mod error;
 mod heap;
+mod lex;
 mod object;
 mod page;
 mod repl;
@@ -23,7 +24,7 @@ use std::rc::Rc;
 
 use lapidary_core::plugin::Registry;
 
-pub use annotations::{Component, Field, annotations};
+pub use annotations::{Component, Field, annotations, makers};
 pub use error::Error;
 pub use repl::{Answer, Describe, Repl};
 

@@ -2,8 +2,7 @@
 
 use lapidary_core::files;
 use lapidary_core::plugin::Registry;
-use lapidary_script::{Component, Field, annotations};
-use lapidary_sdk::Kind;
+use lapidary_script::{Component, Field, annotations, makers};
 use serde_json::Value;
 
 use crate::args::Annotations;
@@ -38,15 +37,11 @@ fn described(registry: &Registry) -> Vec<Component> {
             summary: about.summary.clone(),
             settings: fields(&about.settings, &about.defaults),
         };
-        let functions: &[&str] = match about.kind {
-            // A backbone learns a base embedding, too.
-            Kind::Backbone => &["backbone", "base_embedder"],
-            Kind::BaseEmbedder => &["base_embedder"],
-            Kind::Llm => &["llm"],
-            Kind::PromptStrategy => &["prompt"],
-            Kind::Reducer => &["reducer"],
-        };
-        all.extend(functions.iter().map(|function| component(function)));
+        all.extend(
+            makers(about.kind)
+                .iter()
+                .map(|function| component(function)),
+        );
     }
     all
 }

@@ -1,8 +1,6 @@
 //! Rankings of other systems, from their TREC run files.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use tch::Tensor;
@@ -37,25 +35,24 @@ impl TrecRun {
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Interrupted`]; [`Error::Data`], with the line where it is one, when the file is empty or
-    /// changes while it is read, when a line has not six fields, a score is no finite number, the split lacks a user or an
+    /// no text, when a line has not six fields, a score is no finite number, the split lacks a user or an
     /// item, or a query lists an item twice.
     pub fn read(path: &Path, split: &Split, names: &dyn Names) -> Result<Self> {
-        let content = Fingerprint::of_file(path)?;
+        let bytes = std::fs::read(path).map_err(Error::io(path))?;
+        let text = std::str::from_utf8(&bytes).map_err(|e| {
+            let before = bytes.iter().take(e.valid_up_to());
+            let line = before.filter(|byte| **byte == b'\n').count() as u64 + 1;
+            Error::data(path, Some(line), "is no text; unpack a packed file first")
+        })?;
         let users = numbered(path, "users", split.sequences.users(), |u| names.user(u))?;
         let items = numbered(path, "items", split.n_items, |i| names.item(i))?;
         let mut lists: HashMap<String, List> = HashMap::new();
-        let file = BufReader::new(File::open(path).map_err(Error::io(path))?);
-        for (text, line) in file.lines().zip(1..) {
+        for (text, line) in text.trim_start_matches('\u{feff}').lines().zip(1..) {
             interrupt::check()?;
-            let wrong = |reason: String| Error::data(path, Some(line), reason);
-            let text = text.map_err(|source| match source.kind() {
-                ErrorKind::InvalidData => wrong("is no text; unpack a packed file first".into()),
-                _ => Error::io(path)(source),
-            })?;
-            let text = text.trim_start_matches('\u{feff}');
             if text.trim().is_empty() {
                 continue;
             }
+            let wrong = |reason: String| Error::data(path, Some(line), reason);
             let Entry { query, item, score } = Entry::of(text).map_err(wrong)?;
             if !lists.contains_key(query) {
                 check_query(query, &users).map_err(wrong)?;
@@ -71,15 +68,11 @@ impl TrecRun {
         if lists.is_empty() {
             return Err(Error::data(path, None, format!("is empty; {FORM}")));
         }
-        if Fingerprint::of_file(path)? != content {
-            let reason = "it changed while it was read; run again";
-            return Err(Error::data(path, None, reason));
-        }
         let stem = path.file_stem().unwrap_or_default();
         Ok(Self {
             path: path.to_path_buf(),
             name: stem.to_string_lossy().into_owned(),
-            content,
+            content: Fingerprint::of_bytes(&bytes),
             n_items: split.n_items,
             lists,
         })

@@ -7,6 +7,7 @@ mod types;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use lapidary_sdk::Kind;
 use serde_json::Value as Json;
 
 use crate::api::{Described, objects, settings};
@@ -96,6 +97,18 @@ impl Page {
         let of = |dot: char| self.entries.get(&format!("{receiver}{dot}{member}"));
         let method = of(':').map(|entry| (entry, true));
         method.or_else(|| of('.').map(|entry| (entry, !entry.arguments.is_empty())))
+    }
+}
+
+/// The functions of `lapidary` that make components of a kind by their names.
+pub fn makers(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        // It learns a base embedding, too.
+        Kind::Backbone => &["backbone", "base_embedder"],
+        Kind::BaseEmbedder => &["base_embedder"],
+        Kind::Llm => &["llm"],
+        Kind::PromptStrategy => &["prompt"],
+        Kind::Reducer => &["reducer"],
     }
 }
 

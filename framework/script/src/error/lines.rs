@@ -1,5 +1,7 @@
 //! Which lines a message is about: those that set what it names.
 
+use crate::lex::{Sort, Token, tokens};
+
 /// The lines of the call that begins on line `call` which a message is about; that one where none is.
 pub(super) fn of_call(message: &str, source: &str, call: u32) -> Vec<u32> {
     let code = call_at(source, call);
@@ -14,8 +16,9 @@ pub(super) fn of_call(message: &str, source: &str, call: u32) -> Vec<u32> {
 /// The lines of a TOML file that a message is about, where those of the script that are `shown` are not.
 pub(super) fn of_config(message: &str, shown: &str, text: &str) -> Vec<usize> {
     let shown = shown.lines().filter_map(|line| line.split_once(" | "));
-    let shown: Vec<(&str, &str)> = shown.collect();
-    let open = problems(message).filter(|problem| place(problem, &shown).is_none());
+    let shown: Vec<Code<'_, ()>> = shown.map(|(_, line)| of_line(line)).collect();
+    let is_shown = |problem: &str| shown.iter().any(|line| place(problem, line).is_some());
+    let open = problems(message).filter(|problem| !is_shown(problem));
     in_order(open.filter_map(|problem| only_line(problem, text)))
 }
 
@@ -31,53 +34,42 @@ fn problems(message: &str) -> impl Iterator<Item = &str> {
     message.lines().filter(|line| !line.ends_with(':'))
 }
 
-/// A call's lines with their numbers, without comments: to the one on which its last bracket closes.
-fn call_at(source: &str, call: u32) -> Vec<(u32, &str)> {
-    let mut code = Vec::new();
-    let mut open = 0;
-    let lines = (1..).zip(source.lines());
-    for (number, line) in lines.skip_while(|(number, _)| *number < call) {
-        let (line, still_open) = scan(line, open);
-        code.push((number, line));
-        open = still_open;
-        if open == 0 {
+/// Pieces of code, each with where it stands.
+type Code<'a, N> = Vec<(N, Token<'a>)>;
+
+fn of_line(line: &str) -> Code<'_, ()> {
+    tokens(line).into_iter().map(|token| ((), token)).collect()
+}
+
+/// A call's code with the numbers of its lines: to the end of that on which its last bracket closes.
+fn call_at(source: &str, call: u32) -> Code<'_, u32> {
+    let above = source
+        .match_indices('\n')
+        .nth((call as usize).saturating_sub(2));
+    let begin = above.filter(|_| call > 1).map_or(0, |(at, _)| at + 1);
+    let source = source.get(begin..).unwrap_or_default();
+    let (mut code, mut number, mut end, mut open) = (Code::new(), call, 0, 0_usize);
+    for token in tokens(source) {
+        let between = source.get(end..token.begin).unwrap_or_default();
+        let breaks = between.matches('\n').count() as u32;
+        if breaks > 0 && open == 0 && !code.is_empty() {
             break;
         }
+        (number, end) = (number + breaks, token.begin);
+        match token.code() {
+            "(" | "{" | "[" => open += 1,
+            ")" | "}" | "]" => open = open.saturating_sub(1),
+            _ => {}
+        }
+        code.push((number, token));
     }
     code
 }
 
-/// What stands before a line's comment, and how many brackets are open after it.
-fn scan(line: &str, mut open: usize) -> (&str, usize) {
-    let mut quote = None;
-    let mut before = ' ';
-    let mut chars = line.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match (quote, c) {
-            (Some(_), '\\') => {
-                chars.next();
-            }
-            (Some(end), c) if c == end => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '-') if before == '-' => return (line.get(..at - 1).unwrap_or(line), open),
-            (None, '(' | '{' | '[') => open += 1,
-            (None, ')' | '}' | ']') => open = open.saturating_sub(1),
-            (None, _) => {}
-        }
-        before = c;
-    }
-    (line, open)
-}
-
 /// The place of the last name of a problem that is set there; else of an unknown one that stands there as a text.
-fn place<N: Copy>(problem: &str, code: &[(N, &str)]) -> Option<N> {
-    let line = |is: &dyn Fn(&str) -> bool| code.iter().find(|(_, line)| is(line)).map(|(n, _)| *n);
-    let set = (names(problem).iter().rev()).find_map(|name| line(&|code| sets(code, name)));
-    set.or_else(|| {
-        let name = unknown(problem)?;
-        line(&|code| quotes(code, name))
-    })
+fn place<N: Copy>(problem: &str, code: &[(N, Token<'_>)]) -> Option<N> {
+    let set = (names(problem).iter().rev()).find_map(|name| set_at(code, name));
+    set.or_else(|| quoted_at(code, unknown(problem)?))
 }
 
 /// The name that a problem calls unknown.
@@ -100,36 +92,40 @@ fn names(problem: &str) -> Vec<&str> {
     names.filter(|name| !name.is_empty()).collect()
 }
 
-/// Whether code holds `name = …` as an entry of a table.
-fn sets(code: &str, name: &str) -> bool {
-    code.match_indices(name).any(|(at, _)| {
-        let (before, from) = code.split_at(at);
-        let after = from.get(name.len()..).unwrap_or_default().trim_start();
-        let before = before.trim_end().chars().next_back();
-        before.is_none_or(|c| "{,;".contains(c))
-            && after.starts_with('=')
-            && !after.starts_with("==")
-    })
+/// Where code holds `name = …` as an entry of a table.
+fn set_at<N: Copy>(code: &[(N, Token<'_>)], name: &str) -> Option<N> {
+    let is = |n: usize, sign: &str| code.get(n).is_some_and(|(_, token)| token.is(sign));
+    let sets = |n: usize| {
+        let first = n == 0 || ["{", ",", ";"].iter().any(|sign| is(n - 1, sign));
+        first && is(n, name) && is(n + 1, "=") && !is(n + 2, "=")
+    };
+    let found = (0..code.len()).find(|n| sets(*n))?;
+    code.get(found).map(|(place, _)| *place)
 }
 
-/// Whether code holds a name as a text.
-fn quotes(code: &str, name: &str) -> bool {
-    let quoted = |quote: &char| code.contains(&format!("{quote}{name}{quote}"));
-    ['"', '\''].iter().any(quoted)
+/// Where code holds a name as a text.
+fn quoted_at<N: Copy>(code: &[(N, Token<'_>)], name: &str) -> Option<N> {
+    let mut all = code.iter();
+    let found = all.find(|(_, token)| token.sort == Sort::Text && token.text == name);
+    found.map(|(place, _)| *place)
 }
 
 /// The line of a TOML file with the unknown name of a problem, or with a name and the value that it tells, where there is
 /// just one.
 fn only_line(problem: &str, text: &str) -> Option<usize> {
     let names = names(problem);
-    let is_meant = |line: &str| match (told(problem).rsplit_once(", found "), unknown(problem)) {
-        (Some((_, value)), _) => {
-            let value = value.strip_prefix("the text ").unwrap_or(value);
-            let value = value.trim_matches(['`', '"']);
-            names.iter().any(|name| sets(line, name)) && line.contains(value)
+    let is_meant = |line: &str| {
+        let code = of_line(line);
+        let sets = |name: &str| set_at(&code, name).is_some();
+        match (told(problem).rsplit_once(", found "), unknown(problem)) {
+            (Some((_, value)), _) => {
+                let value = value.strip_prefix("the text ").unwrap_or(value);
+                let value = value.trim_matches(['`', '"']);
+                names.iter().any(|name| sets(name)) && line.contains(value)
+            }
+            (None, Some(name)) => sets(name) || quoted_at(&code, name).is_some(),
+            (None, None) => false,
         }
-        (None, Some(name)) => sets(line, name) || quotes(line, name),
-        (None, None) => false,
     };
     let mut lines = (1..).zip(text.lines()).filter(|(_, line)| is_meant(line));
     let (number, _) = lines.next()?;

@@ -5,10 +5,10 @@ use lapidary_sdk::{Description, Kind};
 use mlua::{Lua, MetaMethod, Value};
 use serde_json::Value as Json;
 
-use super::lex::{Sort, Token};
 use super::look_up;
-use crate::annotations::beside;
+use crate::annotations::{beside, makers};
 use crate::api::{objects, settings};
+use crate::lex::{Sort, Token};
 use crate::page::{rows, signatures};
 
 /// Settings that are files.
@@ -187,16 +187,12 @@ fn components<'a>(
     registry: &'a Registry,
     function: &str,
 ) -> impl Iterator<Item = &'a Description> + use<'a> {
-    let kinds: &'static [Kind] = match function {
-        "lapidary.backbone" => &[Kind::Backbone],
-        "lapidary.base_embedder" => &[Kind::BaseEmbedder, Kind::Backbone],
-        "lapidary.llm" => &[Kind::Llm],
-        "lapidary.prompt" => &[Kind::PromptStrategy],
-        "lapidary.reducer" => &[Kind::Reducer],
-        _ => &[],
-    };
+    let maker = function.strip_prefix("lapidary.").map(str::to_owned);
     let all = registry.entries().map(|entry| &entry.description);
-    all.filter(move |description| kinds.contains(&description.kind))
+    all.filter(move |description| {
+        let maker = maker.as_deref();
+        maker.is_some_and(|maker| makers(description.kind).contains(&maker))
+    })
 }
 
 /// Whatever help can be asked about.

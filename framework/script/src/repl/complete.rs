@@ -6,8 +6,8 @@ use lapidary_core::plugin::Registry;
 use mlua::{Lua, Value};
 
 use super::call::{Asked, asked_in_quotes, asked_in_table, name_at};
-use super::lex::{Sort, Token, tokens};
 use super::look_up;
+use crate::lex::{Sort, Token, tokens};
 use crate::object::members;
 
 const KEYWORDS: [&str; 22] = [

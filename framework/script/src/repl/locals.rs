@@ -1,8 +1,7 @@
 //! The locals of an input. They would end with it, so that those outside of any block are made global.
 
+use crate::lex::{Token, tokens};
 use std::ops::Range;
-
-use super::lex::{Token, tokens};
 
 /// Code that was compiled before, with its outermost locals made global; and their names.
 pub(super) fn kept(code: &str) -> (String, Vec<String>) {

@@ -3,7 +3,6 @@
 mod call;
 mod complete;
 mod help;
-mod lex;
 mod locals;
 mod show;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// A piece of code; remarks and space are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token<'a> {
+pub(crate) struct Token<'a> {
     pub sort: Sort,
     /// What is written; of a text, what stands between its quotes.
     pub text: &'a str,
@@ -14,7 +14,7 @@ pub(super) struct Token<'a> {
 
 /// What a piece of code is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(crate) enum Sort {
     /// A name, a keyword or digits.
     Word,
     /// One sign.
@@ -45,7 +45,7 @@ impl<'a> Token<'a> {
 }
 
 /// The pieces in their order.
-pub(super) fn tokens(code: &str) -> Vec<Token<'_>> {
+pub(crate) fn tokens(code: &str) -> Vec<Token<'_>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < code.len() {
