@@ -1,6 +1,6 @@
 //! Near matches for unknown names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The names of `known` that `name` may be a slip of, best first, at most three.
 pub fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> Vec<String> {
@@ -43,7 +43,8 @@ pub fn phrase(nearest: &[String], known: &[String]) -> String {
     }
 }
 
-/// Names of files beside `path`, with its ending, of which its own may be a slip, best first, at most three.
+/// Names of files beside `path`, with its ending or else with another, of which its own may be a slip, best first, at most
+/// three.
 pub fn files_like(path: &Path) -> Vec<String> {
     let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else {
         return Vec::new();
@@ -52,14 +53,19 @@ pub fn files_like(path: &Path) -> Vec<String> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")));
-    let files = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
-    let files = files.filter(|file| file.extension() == path.extension());
-    let names = files.filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
-    nearest(&name, &names.collect::<Vec<_>>())
+    let files = entries.into_iter().flatten().flatten();
+    let (alike, others): (Vec<PathBuf>, Vec<PathBuf>) = files
+        .map(|entry| entry.path())
+        .partition(|file| file.extension() == path.extension());
+    let near = |files: &[PathBuf]| {
+        let names = files.iter().filter_map(|file| file.file_name());
+        let names = names.map(|name| name.to_string_lossy().into_owned());
+        nearest(&name, &names.collect::<Vec<_>>())
+    };
+    match near(&alike) {
+        none if none.is_empty() => near(&others),
+        found => found,
+    }
 }
 
 /// A question that follows a file which is not there, in the words of who asked for it; nothing where none is like it.
@@ -75,6 +81,18 @@ pub fn files_phrase(asked: &Path, near: &[String]) -> Option<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_with_the_same_ending_go_before_others() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["first.lua", "first.toml", "frist.toml"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let like = |name: &str| files_like(&folder.path().join(name));
+        assert_eq!(like("frst.lua"), ["first.lua"]);
+        assert_eq!(like("first.lau")[0], "first.lua");
+        assert!(like("nothing.like").is_empty());
+    }
 
     #[test]
     fn a_slip_finds_its_name() {
